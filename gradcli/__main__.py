@@ -1,0 +1,6 @@
+"""`python -m gradcli` is the command `gradcli`."""
+
+from gradcli.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Running: a spec evaluated once, or prepared for many evaluations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradcli.api.spec import Options, Spec, load, loads, unknown
+from gradcli.errors import SpecError
+from gradcli.graph.graph import Data, LeafValue
+from gradcli.source.diagnostic import Diagnostic
+from gradcli.spec.findings import nearest
+
+if TYPE_CHECKING:
+    from gradcli.graph.evaluate import Evaluation, Limits
+    from gradcli.report.graph import GraphReport
+    from gradcli.report.run import RunReport
+
+
+class Result:
+    """What an evaluation gave: `result["w"]` is a Tensor, a tuple of them for an op with several results, or a number."""
+
+    __slots__ = ("evaluation", "spec")
+
+    def __init__(self, evaluation: Evaluation, spec: Spec) -> None:
+        self.evaluation, self.spec = evaluation, spec
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value under a declared name, a part's name (`z.0`) or a result's (`qr[0]`)."""
+        names = self.evaluation.graph.names
+        if name in names and self.evaluation.reached(name):
+            return self.evaluation[name]
+        stem, bracket, index = name.partition("[")
+        if bracket and stem in names:
+            return self.evaluation[stem][int(index.rstrip("]"))]
+        near = nearest(name, names)
+        raise KeyError(f"{name!r} is no tensor of this result" + (f"; did you mean {near!r}?" if near else ""))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.evaluation.graph.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.evaluation.graph.declared)
+
+    def __len__(self) -> int:
+        return len(self.evaluation.graph.declared)
+
+    def keys(self) -> list[str]:
+        """Return the declared names in document order."""
+        return list(self.evaluation.graph.declared)
+
+    @property
+    def backward(self) -> list[dict[str, Any]]:
+        """The grads after each step, by leaf: arrays, or None."""
+        return [dict(step.grads) for step in self.evaluation.steps]
+
+    def report(self, *, parts: bool = False) -> RunReport:
+        """Return the plain data that every format of `gradcli run` is made from."""
+        from gradcli.report.collect import run_report
+
+        return run_report(self.evaluation, self.spec.file, parts=parts)
+
+
+def evaluate(
+    spec: Spec, overrides: Mapping[str, Any] | None = None, *, limits: Limits | None = None, steps: bool = True, expect: Any = None
+) -> Evaluation:  # fmt: skip
+    """Evaluate a spec as far as it goes; an error is in the result, with its source lines, beside what was finished."""
+    from gradcli.graph.evaluate import evaluate as evaluate_graph
+
+    arrays = {name: _override(spec, name, value) for name, value in (overrides or {}).items()}
+    evaluation = evaluate_graph(spec.graph, arrays, limits=limits, steps=steps, expect=expect)
+    if evaluation.error is not None:
+        evaluation.error = spec.located(evaluation.error)
+    return evaluation
+
+
+def _override(spec: Spec, name: str, value: Any) -> Any:
+    """Return an array that replaces an input or parameter, in its own dtype, or as a literal would be read."""
+    from gradcli.autograd.tensor import Tensor
+    from gradcli.graph.literal import array_of
+    from gradcli.types.dtype import BY_NAME, DEFAULT
+
+    leaves = {spec.graph.values[leaf.slot].name for leaf in spec.graph.leaves}
+    if name not in leaves:
+        raise unknown("argument", name, dict.fromkeys(leaves), "input or parameter")
+    if isinstance(value, Tensor):
+        return value.data
+    if hasattr(value, "dtype"):
+        if str(value.dtype) not in BY_NAME:
+            raise SpecError(Diagnostic("GC303", f"`{name}`: gradcli has no dtype {value.dtype}"))
+        return value
+    token = DEFAULT.set(spec.graph.dtype)
+    try:
+        return array_of(value)
+    finally:
+        DEFAULT.reset(token)
+
+
+def run(
+    spec: Spec | str | Path | Mapping[str, Any], *, limits: Limits | None = None, options: Options | None = None
+) -> Result:  # fmt: skip
+    """Evaluate a spec and its backward steps; raise SpecError where it cannot be read or evaluated.
+
+    `spec` is a loaded spec, a path, or a mapping in the form of a spec whose values may be NumPy arrays.
+
+    Example: `run({"parameters": {"x": np.ones(3)}, "ops": {"y": "x.sum()"}, "backward": "y"})["x"].grad`.
+    """
+    loaded = as_spec(spec, options)
+    evaluation = evaluate(loaded, limits=limits)
+    if evaluation.error is not None:
+        raise evaluation.error
+    return Result(evaluation, loaded)
+
+
+def as_spec(spec: Spec | str | Path | Mapping[str, Any], options: Options | None = None) -> Spec:
+    """Return a loaded spec from any form that `run` takes."""
+    if isinstance(spec, Spec):
+        return spec
+    return _from_mapping(spec, options) if isinstance(spec, Mapping) else load(spec, options)
+
+
+def _from_mapping(mapping: Mapping[str, Any], options: Options | None) -> Spec:
+    """Return the spec of a mapping: it is read as JSON, and arrays take the place of their tensors' forms."""
+    import json
+
+    arrays = {
+        name: value
+        for section in ("inputs", "parameters")
+        for name, value in (mapping.get(section) or {}).items()
+        if _is_array(value) or (isinstance(value, Mapping) and _is_array(value.get("value")))
+    }
+    spec = loads(json.dumps(_jsonable(mapping), ensure_ascii=False), "<mapping>", options)
+    for at, leaf in enumerate(spec.graph.leaves):
+        name = spec.graph.values[leaf.slot].name
+        if name in arrays:
+            value = arrays[name]
+            array = _override(spec, name, value["value"] if isinstance(value, Mapping) else value)
+            spec.graph.leaves[at] = _with_array(leaf, array)
+    return spec
+
+
+def _with_array(leaf: LeafValue, array: Any) -> LeafValue:
+    return replace(leaf, form=replace(leaf.form, source=Data(array, array=True)))
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") or hasattr(value, "__apply__")
+
+
+def _jsonable(value: Any) -> Any:
+    """Return a spec's data as JSON has it: arrays as lists, what JSON lacks as the texts of a spec."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if _is_array(value):
+        return _jsonable(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, (complex, float)) and not math.isfinite(abs(value)) or isinstance(value, complex):
+        return str(value).strip("()")
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise TypeError(f"a spec holds texts, numbers, lists, mappings and arrays, not {type(value).__name__}")
+
+
+class Compiled:
+    """A spec parsed, ordered and planned once, for repeated evaluation: `step()`, `step(x=array)`."""
+
+    __slots__ = ("limits", "spec")
+
+    def __init__(self, spec: Spec, limits: Limits | None = None) -> None:
+        self.spec, self.limits = spec, limits
+
+    def __call__(self, **replacements: Any) -> Result:
+        """Evaluate afresh; arguments replace inputs and parameters for this call."""
+        evaluation = evaluate(self.spec, replacements, limits=self.limits)
+        if evaluation.error is not None:
+            raise evaluation.error
+        return Result(evaluation, self.spec)
+
+
+def compile(spec: Spec | str | Path | Mapping[str, Any], *, limits: Limits | None = None) -> Compiled:
+    """Return a spec prepared for repeated evaluation.
+
+    Example: `step = compile("spec.yaml"); step(x=batch)["w"].grad`.
+    """
+    return Compiled(as_spec(spec), limits)
+
+
+def graph(spec: Spec, *, limits: Limits | None = None) -> GraphReport:
+    """Return the forward and the backward graph of an evaluation; the backward steps themselves are not run."""
+    from gradcli.report.collect import graph_report
+
+    return graph_report(evaluate(spec, limits=limits, steps=False), spec.file)

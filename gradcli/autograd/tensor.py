@@ -1,0 +1,247 @@
+"""Tensor: values with a place in the backward graph; every op called on one is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from gradcli.autograd.grad_fn import NO_EDGE, AccumulateGrad, Cast, Edge, GradFn, Output
+from gradcli.errors import AutogradError
+from gradcli.ops import operators
+from gradcli.ops._budget import allow
+from gradcli.ops._op import Op
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+
+class Tensor(operators.Operators):
+    """An n-dimensional array that remembers how it was computed.
+
+    `data` is the raw value (an ndarray or a NumPy scalar); `grad` an ndarray of the same shape, or None.
+    Raises AutogradError where an integer tensor is asked to require grad.
+    """
+
+    __slots__ = ("data", "requires_grad", "grad_fn", "output_nr", "gradient", "_accumulator", "retains_grad", "__weakref__")
+    __array_ufunc__ = None
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        self.data = data
+        self.grad_fn: GradFn | None = None
+        self.output_nr = 0
+        self.gradient: Tensor | None = None
+        self.retains_grad = False
+        self._accumulator: ref[AccumulateGrad] | None = None
+        if requires_grad and data.dtype.kind not in "fc":
+            raise AutogradError("Only Tensors of floating point and complex dtype can require gradients", code="GC408")
+        self.requires_grad = requires_grad
+
+    @classmethod
+    def of_node(cls, data: Any, node: GradFn, output_nr: int) -> Tensor:
+        """Return the tensor that is this output of a node."""
+        tensor = cls(data)
+        tensor.grad_fn, tensor.output_nr, tensor.requires_grad = node, output_nr, True
+        return tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of all dimensions."""
+        return self.data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The element type."""
+        return self.data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made this tensor."""
+        return self.grad_fn is None
+
+    @property
+    def grad(self) -> np.ndarray[Any, Any] | None:
+        """The accumulated gradient, or None where none was accumulated."""
+        return None if self.gradient is None else self.gradient.numpy()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return the values as an array."""
+        return np.asarray(self.data)
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def item(self) -> Any:
+        """Return the value of a tensor of one element as a Python number."""
+        if self.data.size != 1:
+            raise AutogradError(f"a Tensor with {self.data.size} elements cannot be converted to Scalar", code="GC306")
+        return self.data.item()
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor although it is no leaf."""
+        if not self.requires_grad:
+            raise AutogradError("can't retain_grad on Tensor that has requires_grad=False", code="GC409")
+        if self.grad_fn is not None and not self.retains_grad:
+            self.retains_grad = True
+            self.grad_fn.retain(self.output_nr, self)
+
+    def edge(self) -> Edge:
+        """Return the node that made this tensor, or the accumulator of a leaf, with the output's index."""
+        if self.grad_fn is not None:
+            return self.grad_fn, self.output_nr
+        if not self.requires_grad:
+            return NO_EDGE
+        node = self._accumulator() if self._accumulator is not None else None
+        if node is None:
+            node = AccumulateGrad(self)
+            self._accumulator = ref(node)
+        return node, 0
+
+    def accumulate(self, g: Any) -> None:
+        """Add a cotangent to the grad: a raw value, or a Tensor where the pass itself was recorded."""
+        if self.gradient is None:
+            self.gradient = g if isinstance(g, Tensor) else Tensor(_owned(g))
+        else:
+            total = self.gradient + g if isinstance(g, Tensor) or self.gradient.requires_grad else None
+            self.gradient = Tensor(self.gradient.data + g) if total is None else total
+
+    def __apply__(self, op: Op, values: list[Any]) -> Any:
+        """Run an op on these values and record it where one of them requires grad."""
+        return apply(op, values)
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            some = "more than one value" if self.data.size else "no values"
+            raise AutogradError(f"Boolean value of Tensor with {some} is ambiguous", code="GC306")
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        if not self.data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        grad = f", grad_fn=<{self.grad_fn.name()}>" if self.grad_fn else ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({np.array2string(self.numpy(), separator=', ')}{grad})"
+
+
+
+def _owned(g: Any) -> Any:
+    """Return an array that is no broadcast view, so that what users see can be written to."""
+    return g.copy() if isinstance(g, np.ndarray) and (0 in g.strides or not g.flags.writeable) else g
+
+
+def is_recording() -> bool:
+    """Return whether ops on tensors that require grad are recorded here."""
+    return _recording.get()
+
+
+@contextmanager
+def recording(enabled: bool) -> Iterator[None]:
+    """Record ops inside, or not (`torch.set_grad_enabled`)."""
+    token = _recording.set(enabled)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def detached(value: Any) -> Any:
+    """Return the raw value of a tensor, of the tensors in a list, or the value itself."""
+    if type(value) is Tensor:
+        return value.data
+    if type(value) is tuple or type(value) is list:
+        return [detached(item) for item in value] if any(type(item) is Tensor for item in value) else value
+    return value
+
+
+def apply(op: Op, values: Sequence[Any]) -> Any:
+    """Run an op's kernel on the raw values, and leave a node behind where a gradient may be asked for.
+
+    Raises ShapeError and DtypeError with PyTorch's texts.
+    """
+    raws: Sequence[Any] = [detached(value) for value in values]
+    if op.promote is not None:
+        raws = op.promote(op, raws)
+    if op.shape is not None:
+        allow(op.shape(*raws))
+    result = op.run(raws)
+    if op.differentiable and _recording.get():
+        edges, needs = _edges(op, values)
+        if any(needs):
+            return _record(op, values, raws, result, edges, needs)
+    if op.outputs is None and type(result) not in (list, tuple):
+        return Tensor(result)
+    return tuple(Tensor(item) for item in result)
+
+
+def _edges(op: Op, values: Sequence[Any]) -> tuple[list[Edge], tuple[bool, ...]]:
+    """Return the edges of the differentiable parameters and which parameters need a gradient."""
+    edges: list[Edge] = []
+    needs = []
+    for at in op.differentiable:
+        value = values[at]
+        if type(value) in (list, tuple):
+            found = [item.edge() if type(item) is Tensor and item.requires_grad else NO_EDGE for item in value]
+            edges.extend(found)
+            needs.append(any(node is not None for node, _ in found))
+        elif type(value) is Tensor and value.requires_grad:
+            edges.append(value.edge())
+            needs.append(True)
+        else:
+            edges.append(NO_EDGE)
+            needs.append(False)
+    return edges, tuple(needs)
+
+
+def _record(
+    op: Op, values: Sequence[Any], raws: Sequence[Any], result: Any, edges: list[Edge], needs: tuple[bool, ...]
+) -> Any:  # fmt: skip
+    plan = op.plan(needs)
+    several = op.outputs is not None or type(result) in (list, tuple)
+    outs = result if several else (result,)
+    meta = tuple((out.shape, out.dtype) for out in outs)
+    saved = [_save(kind, at, values, raws, result) for kind, at in plan.saved]
+    counts = tuple(len(values[at]) if type(values[at]) in (list, tuple) else None for at in op.differentiable)
+    layout = counts if any(c is not None for c in counts) else None
+    node = GradFn(op, plan, tuple(edges), saved, meta, layout)
+    if not several:
+        return Tensor.of_node(result, node, 0) if result.dtype.kind in "fc" else Tensor(result)
+    names = op.outputs or ()
+    return tuple(
+        Tensor(out)
+        if out.dtype.kind not in "fc" or (i < len(names) and names[i] in op.constant)
+        else Tensor.of_node(out, node, i)
+        for i, out in enumerate(outs)
+    )
+
+
+def _save(kind: str, at: Any, values: Sequence[Any], raws: Sequence[Any], result: Any) -> Any:
+    """Return what a node keeps of one call: inputs as written, results without their node, shapes and dtypes."""
+    if kind == "out":
+        return Output(result)
+    if kind == "needs":
+        return at
+    value, raw = values[at], raws[at]
+    if kind == "value":
+        if type(value) in (list, tuple) and type(raw) is list:
+            return [_kept(v, r) for v, r in zip(value, raw, strict=True)]
+        return _kept(value, raw)
+    if type(raw) in (list, tuple):
+        return [getattr(item, kind) for item in raw]
+    return getattr(raw, kind, () if kind == "shape" else None)
+
+
+def _kept(value: Any, raw: Any) -> Any:
+    if type(value) is not Tensor or not value.requires_grad:
+        return raw
+    return value if value.data is raw else Cast(value, raw)

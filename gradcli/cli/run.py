@@ -1,0 +1,147 @@
+"""`gradcli run`: evaluate, differentiate, print."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradcli.cli.options import ALLOW, COLOR, MAX_STEPS, MEMORY, QUIET, SPECS, STEPS, Color, parse_settings, parse_size
+from gradcli.cli.streams import report, use_color, width, write
+
+if TYPE_CHECKING:
+    from gradcli.report.run import RunReport
+
+EXAMPLE = "Example: gradcli run specs/basics/jacobian_product.yaml --backward out --seed-vector 'ones_like(out)'"
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+    yaml = "yaml"
+    csv = "csv"
+    markdown = "markdown"
+
+
+def command(
+    specs: SPECS,
+    backward: Annotated[
+        list[str] | None, typer.Option("--backward", "-b", metavar="EXPR", help="Differentiate this instead of the spec's steps.")
+    ] = None,
+    seed_vector: Annotated[
+        list[str] | None,
+        typer.Option("--seed-vector", "-v", metavar="FORM", help="v of the --backward before it: an expression, a literal or @file.npy."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=FORM", help="Replace an input or parameter.")
+    ] = None,
+    freeze: Annotated[list[str] | None, typer.Option("--freeze", metavar="NAME", help="Make a parameter require no grad.")] = None,
+    retain_grad: Annotated[
+        list[str] | None, typer.Option("--retain-grad", metavar="NAME", help="Keep the grad of a tensor that is no leaf.")
+    ] = None,
+    no_grad: Annotated[bool, typer.Option("--no-grad", help="Forward only: leave out the backward steps.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show the parts of expressions too.")] = False,
+    select: Annotated[str | None, typer.Option("--select", metavar="NAME", help="Print one value, or NAME.grad.")] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
+    precision: Annotated[int, typer.Option("--precision", metavar="N", min=0, max=17, help="Digits after the point in tables.")] = 4,
+    full: Annotated[bool, typer.Option("--full", help="Print large tensors whole.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write a file: .json .yaml .csv .md .npz .safetensors."),
+    ] = None,
+    max_memory: MEMORY = None,
+    max_steps: STEPS = MAX_STEPS,
+    allow_path: ALLOW = None,
+    quiet: QUIET = False,
+    color: COLOR = Color.auto,
+) -> int:
+    """Evaluate specs, run their backward steps, and print tensors, grads and grad_fn names."""
+    from gradcli.api.spec import Options
+    from gradcli.cli.output import check_suffix
+    from gradcli.graph.evaluate import Limits
+
+    check_suffix(output)
+    pairs = _pairs(backward or [], seed_vector or [])
+    if output is not None and len(specs) > 1:
+        raise typer.BadParameter("one file takes one spec", param_hint="--output")
+    options = Options(parse_settings(settings), pairs, freeze or (), retain_grad or (), allow_path or ())
+    limits = Limits(parse_size(max_memory), max_steps)
+    look = Look(form, precision, full, color)
+    return max(_run(spec, options, limits, look, no_grad, everything, select, output, quiet) for spec in specs)
+
+
+class Look:
+    """How a report is printed."""
+
+    __slots__ = ("color", "form", "full", "precision")
+
+    def __init__(self, form: Format, precision: int, full: bool, color: Color) -> None:
+        self.form, self.precision, self.full, self.color = form, precision, full, color
+
+
+def _pairs(backward: list[str], seeds: list[str]) -> list[tuple[str, str | None]]:
+    """Return each --backward with the --seed-vector of the same number."""
+    if len(seeds) > len(backward):
+        raise typer.BadParameter("each --seed-vector belongs to a --backward", param_hint="--seed-vector")
+    return [(b, seeds[i] if i < len(seeds) else None) for i, b in enumerate(backward)]
+
+
+def _run(
+    path: str, options: object, limits: object, look: Look, no_grad: bool, everything: bool, select: str | None,
+    output: Path | None, quiet: bool,
+) -> int:  # fmt: skip
+    """Run one spec and print it; return its exit code."""
+    from gradcli.api.run import evaluate
+    from gradcli.api.spec import load
+    from gradcli.errors import SpecError
+    from gradcli.report.collect import run_report
+    from gradcli.report.run import RunReport
+    from gradcli.report.select import select_row
+
+    try:
+        evaluation = evaluate(load(path, options), limits=limits, steps=not no_grad)  # type: ignore[arg-type]
+        found = run_report(evaluation, path, parts=everything or select is not None)
+    except SpecError as error:
+        found = RunReport(path, diagnostics=tuple(error.diagnostics))
+    if select is not None and not found.diagnostics:
+        text = _render_one(select_row(found, select), look)
+        write("" if quiet else text)
+    elif output is not None and not found.diagnostics:
+        from gradcli.cli.output import write_run
+
+        write_run(output, found, look.precision, look.full)
+    elif not quiet and (found.tensors or look.form is Format.json):
+        write(render(found, look))
+    report(found.diagnostics, look.color)
+    return 2 if found.diagnostics else 0
+
+
+def render(found: RunReport, look: Look) -> str:
+    """Return a report in the chosen format."""
+    import sys
+    from importlib import import_module
+
+    module = import_module(f"gradcli.render.{look.form}")
+    if look.form is Format.table:
+        colored = use_color(sys.stdout, look.color)
+        return module.render_run(found, width=width(sys.stdout), color=colored, precision=look.precision, full=look.full)  # type: ignore[no-any-return]
+    if look.form is Format.markdown:
+        return module.render_run(found, precision=look.precision, full=look.full)  # type: ignore[no-any-return]
+    return module.render_run(found)  # type: ignore[no-any-return]
+
+
+def _render_one(value: object, look: Look) -> str:
+    """Return one value: as PyTorch prints it, or as JSON in the formats for programs."""
+    if look.form in (Format.table, Format.markdown):
+        from gradcli.render.tensor_text import print_options, tensor_text
+
+        if value is None or isinstance(value, (bool, int, float, complex, str)):
+            return str(value)
+        return tensor_text(value, print_options(look.precision, look.full, float("inf"), "float32"))
+    from gradcli.render.json import json_line, plain_or_none
+
+    return json_line(plain_or_none(value))

@@ -1,0 +1,117 @@
+"""Calls: what the target of an Apply does with the values of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.autograd.tensor import Tensor
+from gradcli.errors import BindError
+from gradcli.ops import operators, registry
+from gradcli.types.dtype import BY_NAME
+
+
+def call_target(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Apply an op, operator, method, attribute or builtin; arrays that come back become tensors."""
+    space, _, name = target.partition(".")
+    handler = _SPACES.get(space)
+    return wrapped(registry.call(target, args, kwargs) if handler is None else handler(name, args, kwargs))
+
+
+def wrapped(value: Any) -> Any:
+    """Return arrays as tensors, also in tuples; numbers and tensors stay."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return Tensor(value)
+    if type(value) in (tuple, list, registry.Results) and any(isinstance(v, (np.ndarray, np.generic)) for v in value):
+        items = [wrapped(item) for item in value]
+        return registry.Results(items, value.names) if isinstance(value, registry.Results) else tuple(items)
+    return value
+
+
+def _method(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    receiver, *rest = args
+    if not operators.is_tensor(receiver):
+        raise BindError(f"'{type(receiver).__name__}' object has no method '{name}'; it is no tensor", code="GC209")
+    if name in _METHODS:
+        return _METHODS[name](receiver, *rest, **kwargs)
+    qualified = registry.find_method(name)
+    if qualified is None:
+        raise BindError(f"'Tensor' object has no attribute '{name}'", code="GC202")
+    return registry.call(qualified, args, kwargs)
+
+
+def _attribute(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    receiver = args[0]
+    if isinstance(receiver, registry.Results) and name in receiver.names:
+        return receiver[receiver.names.index(name)]
+    if not operators.is_tensor(receiver):
+        raise BindError(f"'{type(receiver).__name__}' object has no attribute '{name}'", code="GC209")
+    if name in _ATTRIBUTES:
+        return _ATTRIBUTES[name](receiver)
+    qualified = registry.find_attribute(name)
+    if qualified is None:
+        raise BindError(f"'Tensor' object has no attribute '{name}'", code="GC202")
+    return registry.call(qualified, args, {})
+
+
+def _builtin(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    values = [a.item() if operators.is_tensor(a) and name not in ("zip", "len") else a for a in args]
+    try:
+        return _BUILTINS[name](*values, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise BindError(f"{name}(): {error}") from None
+
+
+def _zip(*sources: Any) -> list[tuple[Any, ...]]:
+    from gradcli.graph.evaluate import rows
+
+    return list(zip(*map(rows, sources), strict=False))
+
+
+def _size(x: Any, dim: int | None = None) -> Any:
+    if dim is None:
+        return x.shape
+    from gradcli.ops._families import normalize_dim
+
+    return x.shape[normalize_dim(dim, x.ndim)]
+
+
+def _numel(x: Any) -> int:
+    count = 1
+    for n in x.shape:
+        count *= n
+    return count
+
+
+def _dtype(x: Any) -> Any:
+    return BY_NAME[str(x.dtype)]
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "size": _size, "dim": lambda x: x.ndim, "ndimension": lambda x: x.ndim, "numel": _numel, "nelement": _numel,
+    "item": lambda x: x.item(), "tolist": lambda x: x.tolist(), "element_size": lambda x: x.dtype.itemsize,
+    "is_floating_point": lambda x: _dtype(x).category == "float", "is_complex": lambda x: _dtype(x).category == "complex",
+    "stride": lambda x, dim=None: _stride(x, dim), "is_contiguous": lambda x: bool(np.asarray(x.data).flags.c_contiguous),
+}  # fmt: skip
+_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
+    "shape": lambda x: x.shape, "ndim": lambda x: x.ndim, "dtype": _dtype, "requires_grad": lambda x: x.requires_grad,
+    "is_leaf": lambda x: x.is_leaf, "itemsize": lambda x: x.dtype.itemsize, "grad": lambda x: x.gradient,
+}  # fmt: skip
+_BUILTINS: dict[str, Callable[..., Any]] = {
+    "range": range, "zip": _zip, "len": len, "int": int, "float": float, "bool": bool,
+}  # fmt: skip
+
+
+def _stride(x: Any, dim: int | None) -> Any:
+    strides = tuple(s // x.data.itemsize for s in x.data.strides)
+    return strides if dim is None else strides[dim]
+
+
+_SPACES: dict[str, Callable[[str, Sequence[Any], Mapping[str, Any]], Any]] = {
+    "operator": lambda name, args, kwargs: operators.apply(name, args),
+    "method": _method,
+    "attr": _attribute,
+    "builtin": _builtin,
+}

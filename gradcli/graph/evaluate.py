@@ -1,0 +1,365 @@
+"""Evaluation: runs a Graph's statements over its slots, then its backward steps.
+
+The graph is built anew each time: loops and branches look at values, and only what ran is in the backward graph. Depth
+of recursion is the nesting of blocks in the spec, which the loader limits; a chain of ops is a flat list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcli.autograd import backward as autograd
+from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
+from gradcli.autograd.tensor import Tensor, recording
+from gradcli.errors import AutogradError, BindError, GradcliError, LimitError, OpError, SpecError
+from gradcli.graph.call import call_target
+from gradcli.graph.graph import (
+    Alias, Apply, Arg, BackwardStep, Block, Branch, Choose, Data, Graph, LeafValue, Literal, Logical, Loop, Mark, Pack, Ref,
+    Statement, Step, TensorForm, ZeroGradStep,
+)  # fmt: skip
+from gradcli.graph.literal import array_of
+from gradcli.ops import _random
+from gradcli.ops._budget import BUDGET, Budget, machine_memory
+from gradcli.ops._promotion import as_dtype
+from gradcli.source.span import Span
+from gradcli.types.dtype import DEFAULT, is_differentiable
+
+OP_ERRORS = (OpError, ValueError, TypeError, IndexError, ArithmeticError, MemoryError, np.linalg.LinAlgError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one evaluation may use: bytes of the process, turns of all loops, elements of one tensor."""
+
+    max_memory: int = 0
+    max_steps: int = 10_000_000
+    max_elements: int = 1 << 40
+
+    def budget(self) -> Budget:
+        """Return the budget that ops ask; the default is three quarters of the machine's memory."""
+        return Budget(self.max_memory or machine_memory() * 3 // 4, self.max_elements)
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What one step did: its outputs' names and seed vectors, and every grad right after it."""
+
+    step: Step
+    v: list[Any] = field(default_factory=list)
+    grads: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What an evaluation has so far: the value of each slot (None: not reached), who made it, and the steps done."""
+
+    graph: Graph
+    slots: list[Any]
+    made: list[str | None]
+    steps: list[StepResult] = field(default_factory=list)
+    error: SpecError | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value under a declared name or a part's name."""
+        return self.slots[self.graph.names[name]]
+
+    def reached(self, name: str) -> bool:
+        """Return whether the value under a name was computed."""
+        return self.made[self.graph.names[name]] is not None
+
+
+LEAF = "leaf"
+
+
+class Evaluator:
+    """Runs statements over slots; one object is one evaluation."""
+
+    def __init__(self, graph: Graph, limits: Limits) -> None:
+        self.graph, self.limits = graph, limits
+        self.slots: list[Any] = [None] * len(graph.values)
+        self.made: list[str | None] = [None] * len(graph.values)
+        self.turns = 0
+        self.run_statement = {
+            Apply: self._apply, Alias: self._alias, Mark: self._mark, Choose: self._choose, Logical: self._logical,
+            Branch: self._branch, Loop: self._loop,
+        }  # fmt: skip
+
+    def read(self, arg: Arg) -> Any:
+        """Return what an argument stands for."""
+        kind = type(arg)
+        if kind is Ref:
+            return self.slots[arg.slot]  # type: ignore[union-attr]
+        if kind is Literal:
+            return arg.value  # type: ignore[union-attr]
+        items = [self.read(item) for item in arg.items]  # type: ignore[union-attr]
+        return {"list": list, "tuple": tuple, "slice": _slice}[arg.kind](items)  # type: ignore[union-attr]
+
+    def run(self, statements: Sequence[Statement]) -> None:
+        """Run statements in order; raise SpecError at the place of the one that fails."""
+        table = self.run_statement
+        for statement in statements:
+            try:
+                table[type(statement)](statement)
+            except OP_ERRORS as error:
+                raise located(error, statement.span) from error
+
+    def value(self, block: Block) -> Any:
+        """Run a block and return its value."""
+        self.run(block.statements)
+        return None if block.result is None else self.read(block.result)
+
+    def _apply(self, s: Apply) -> None:
+        args = [self.read(arg) for arg in s.args]
+        kwargs = {key: self.read(arg) for key, arg in s.kwargs}
+        if s.record:
+            self.slots[s.out] = call_target(s.target, args, kwargs)
+        else:
+            with recording(False):
+                self.slots[s.out] = call_target(s.target, args, kwargs)
+        self.made[s.out] = s.target
+
+    def _alias(self, s: Alias) -> None:
+        self._assign(s.out, s.arg)
+
+    def _assign(self, slot: int, arg: Arg) -> None:
+        self.slots[slot] = self.read(arg)
+        self.made[slot] = (self.made[arg.slot] if type(arg) is Ref else None) or LEAF
+
+    def _mark(self, s: Mark) -> None:
+        tensor = self.slots[s.slot]
+        if not isinstance(tensor, Tensor):
+            raise BindError("retain_grad and requires_grad belong to ops that give one tensor", code="GC209")
+        if s.requires_grad is not None:
+            set_requires_grad(tensor, s.requires_grad)
+        if s.retain_grad:
+            tensor.retain_grad()
+
+    def _choose(self, s: Choose) -> None:
+        block = s.then if bool(self.value(s.condition)) else s.otherwise
+        self._finish(s.out, block)
+
+    def _finish(self, out: int, block: Block) -> None:
+        """Run a block whose value goes to a slot (it may have been computed in that very slot)."""
+        self.run(block.statements)
+        if block.result is not None and block.result != Ref(out):
+            self._assign(out, block.result)
+
+    def _logical(self, s: Logical) -> None:
+        for number, operand in enumerate(s.operands, 1):
+            self._finish(s.out, operand)
+            if number < len(s.operands) and bool(self.slots[s.out]) == (s.kind == "or"):
+                return
+
+    def _branch(self, s: Branch) -> None:
+        then = bool(self.value(s.condition))
+        self.run((s.then if then else s.otherwise).statements)
+        for outer, from_then, from_otherwise in s.merged:
+            self._assign(outer, Ref(from_then if then else from_otherwise))
+
+    def _loop(self, s: Loop) -> None:
+        for carried in s.carry:
+            value = self.form(carried.initial, carried=True)
+            self.slots[carried.inside] = value
+            self.made[carried.inside] = self._made_by(carried.initial)
+        turns = self._turns(s)
+        for items in turns:
+            self._count_turn(s)
+            for slot, item in zip(s.targets, items, strict=True):
+                self.slots[slot], self.made[slot] = item, LEAF
+            self.run(s.body.statements)
+            self._next_turn(s)
+        for carried in s.carry:
+            self._assign(carried.outside, Ref(carried.inside))
+
+    def _made_by(self, form: TensorForm) -> str | None:
+        result = form.source.result if isinstance(form.source, Block) else None
+        return (self.made[result.slot] if isinstance(result, Ref) else None) or LEAF
+
+    def _next_turn(self, s: Loop) -> None:
+        """Let the new values of the carried names take effect together."""
+        new = [(c.inside, c.update) for c in s.carry if c.update is not None]
+        values = [(self.slots[update], self.made[update]) for _, update in new]
+        for (inside, _), (value, made) in zip(new, values, strict=True):
+            self.slots[inside], self.made[inside] = value, made
+
+    def _turns(self, s: Loop) -> Iterator[tuple[Any, ...]]:
+        """Yield the items of each turn; a `while` yields empty ones as long as its condition holds."""
+        if s.condition is not None:
+            while bool(self.value(s.condition)):
+                yield ()
+            return
+        assert s.over is not None
+        over = self.value(s.over)
+        if s.repeat:
+            if not isinstance(over, int) or isinstance(over, bool):
+                raise BindError(f"repeat takes a whole number, not {_describe(over)}", code="GC210")
+            over = range(over)
+        for item in rows(over):
+            yield (item,) if len(s.targets) == 1 else self._unpack(item, s)
+
+    def _unpack(self, item: Any, s: Loop) -> tuple[Any, ...]:
+        items = tuple(rows(item))
+        if len(items) != len(s.targets) and not (s.repeat and not s.targets):
+            raise BindError(f"{len(items)} values for {len(s.targets)} names in `for`", code="GC208")
+        return items if s.targets else ()
+
+    def _count_turn(self, s: Loop) -> None:
+        self.turns += 1
+        if self.turns > self.limits.max_steps:
+            raise LimitError(
+                f"the loops took more than {self.limits.max_steps:,} turns", code="GC903", hint="raise it with --max-steps"
+            )
+
+    def form(self, form: TensorForm, *, carried: bool = False, dtype: str | None = None) -> Any:
+        """Return the tensor that a form writes; a literal takes `dtype` where the form has none of its own."""
+        try:
+            if isinstance(form.source, Data):
+                return self._data(form, carried, dtype)
+            value = self.value(form.source)
+            if isinstance(value, (bool, int, float, complex)) and not carried:
+                value = Tensor(array_of(value, form.dtype or dtype)[()])
+            return self._converted(value, form)
+        except OP_ERRORS as error:
+            raise located(error, form.span) from error
+
+    def _data(self, form: TensorForm, carried: bool, dtype: str | None) -> Any:
+        assert isinstance(form.source, Data)
+        value = form.source.value
+        if form.source.array:
+            return self._converted(Tensor(value), form)
+        if carried and form.dtype is None and form.requires_grad is None and isinstance(value, (bool, int, float, complex)):
+            return value
+        return self._converted(Tensor(array_of(value, form.dtype or dtype)), form)
+
+    def _converted(self, value: Any, form: TensorForm) -> Any:
+        """Return a form's value in its own dtype, as a new leaf where the form says requires_grad."""
+        if form.dtype is not None and isinstance(value, Tensor):
+            value = call_target("Tensor.to", [value, form.dtype], {})
+        if form.requires_grad is not None and isinstance(value, Tensor):
+            value = Tensor(value.data, form.requires_grad)
+        return value
+
+    def leaf(self, leaf: LeafValue, override: Any = None) -> None:
+        """Fill the slot of an input or parameter with a new leaf."""
+        form = leaf.form
+        if override is not None:
+            data = override
+        else:
+            with recording(False):
+                parameter = self.graph.values[leaf.slot].kind == "parameter"
+                value = self.form(form)
+            if not isinstance(value, Tensor):
+                raise located(BindError(f"`{form.text}` is {_describe(value)}, not a tensor", code="GC209"), form.span)
+            data = value.data
+            if parameter and _is_integer_literal(form) and data.dtype.kind in "iu":
+                data = data.astype(as_dtype(DEFAULT.get()))
+        self.slots[leaf.slot] = self._new_leaf(data, leaf, form)
+        self.made[leaf.slot] = LEAF
+
+    def _new_leaf(self, data: Any, leaf: LeafValue, form: TensorForm) -> Tensor:
+        try:
+            return Tensor(data, leaf.requires_grad)
+        except AutogradError as error:
+            error.hint = f"this tensor is {data.dtype}: write `dtype: float32`, or declare it in inputs"
+            raise located(error, form.span) from error
+
+
+def set_requires_grad(tensor: Tensor, value: bool) -> None:
+    """Change a leaf's requires_grad, with PyTorch's errors for other tensors."""
+    if not tensor.is_leaf:
+        if value:
+            return
+        raise AutogradError(
+            "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+            "that doesn't require differentiation use var_no_grad = var.detach().", code="GC405",
+        )  # fmt: skip
+    if value and not is_differentiable(str(tensor.dtype)):
+        raise AutogradError("only Tensors of floating point dtype can require gradients", code="GC408")
+    tensor.requires_grad = value
+
+
+def rows(value: Any) -> Any:
+    """Return what a loop goes over: the rows of a tensor, or the items of a range, zip, list or tuple."""
+    if isinstance(value, Tensor):
+        if not value.ndim:
+            raise BindError("iteration over a 0-d tensor", code="GC210")
+        return call_target("Tensor.unbind", [value], {})
+    if isinstance(value, (range, list, tuple)):
+        return value
+    raise BindError(f"`for` goes over a tensor, range or zip, not {_describe(value)}", code="GC210")
+
+
+def located(error: Exception, span: Span) -> SpecError:
+    """Return an error of an op as a finding at a place."""
+    if isinstance(error, SpecError):
+        return error
+    if isinstance(error, OpError):
+        return SpecError(error.at(span))
+    if isinstance(error, MemoryError):
+        return SpecError(LimitError("the memory is used up", code="GC901").at(span))
+    code = "GC501" if isinstance(error, (ArithmeticError, np.linalg.LinAlgError)) else "GC301"
+    return SpecError(OpError(str(error) or type(error).__name__, code=code).at(span))
+
+
+def _slice(items: list[Any]) -> slice:
+    return slice(*(item.item() if isinstance(item, Tensor) else item for item in items))
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"{len(value)} results"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _is_integer_literal(form: TensorForm) -> bool:
+    return isinstance(form.source, Data) and not form.source.array and form.dtype is None
+
+
+@contextmanager
+def settings(graph: Graph, limits: Limits) -> Iterator[None]:
+    """Set what ops look at during one evaluation: default dtype, random generator, budget, NumPy's error state."""
+    dtype, budget = DEFAULT.set(graph.dtype), BUDGET.set(limits.budget())
+    try:
+        with np.errstate(all="ignore"), _random.seeded(graph.manual_seed):
+            yield
+    finally:
+        DEFAULT.reset(dtype)
+        BUDGET.reset(budget)
+
+
+def evaluate(
+    graph: Graph, overrides: Mapping[str, Any] | None = None, *, limits: Limits | None = None, steps: bool = True,
+    expect: Any = None,
+) -> Evaluation:  # fmt: skip
+    """Evaluate a graph and its backward steps; `overrides` are arrays for inputs and parameters by name.
+
+    What fails ends the evaluation: the error is in the result, beside all that was finished before it. `expect` is called
+    with (evaluator, expectations) after each step and at the end.
+    """
+    from gradcli.graph.steps import run_step
+
+    limits = limits or Limits()
+    evaluator = Evaluator(graph, limits)
+    done = Evaluation(graph, evaluator.slots, evaluator.made)
+    with settings(graph, limits):
+        try:
+            for leaf in graph.leaves:
+                evaluator.leaf(leaf, (overrides or {}).get(graph.values[leaf.slot].name))
+            evaluator.run(graph.statements)
+            for step in graph.steps if steps else ():
+                done.steps.append(run_step(evaluator, step))
+                if expect:
+                    expect(evaluator, step.expect)
+            if expect:
+                expect(evaluator, graph.expectations)
+        except SpecError as error:
+            done.error = error
+    return done
+
+
+__all__ = ["Evaluation", "Evaluator", "GradcliError", "Limits", "Pack", "StepResult", "evaluate", "set_requires_grad"]

@@ -1,0 +1,260 @@
+"""Subscripts: what `x[…]` means, taken apart as PyTorch takes it apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import DtypeError, NumericError, ShapeError
+from gradcli.ops import creation, slicing, views
+from gradcli.ops._dtype_text import scalar_type
+from gradcli.ops._families import Shape, broadcast_shapes
+from gradcli.ops._op import composite, op
+from gradcli.ops._promotion import dtype_name
+from gradcli.ops._samples import index as integers, mask as booleans, real as reals, sample
+from gradcli.ops._signature import is_tensor
+
+
+def is_mask(index: Any) -> bool:
+    """Return whether an index tensor chooses elements by truth rather than by number."""
+    return dtype_name(index) in ("bool", "uint8")
+
+
+def _numpy_index(indices: Sequence[Any]) -> tuple[Any, ...]:
+    """Return index tensors (None: everything) as NumPy takes them."""
+    return tuple(slice(None) if i is None else i.astype(bool) if i.dtype == np.uint8 else i for i in indices)
+
+
+def _check_tensors(x: Any, indices: Sequence[Any]) -> None:
+    """Raise PyTorch's errors for index tensors that do not fit; `dim` counts what masks take up."""
+    dim = 0
+    for number, index in enumerate(indices):
+        if index is not None:
+            _check_tensor(x, index, dim, sum(i is not None for i in indices[:number]))
+        dim += index.ndim if index is not None and is_mask(index) else 1
+
+
+def _check_tensor(x: Any, index: Any, dim: int, number: int) -> None:
+    if is_mask(index):
+        for at in range(index.ndim):
+            if dim + at >= x.ndim or index.shape[at] != x.shape[dim + at]:
+                raise ShapeError(
+                    f"The shape of the mask {list(index.shape)} at index {at} does not match the shape of the indexed tensor "
+                    f"{list(x.shape)} at index {dim + at}"
+                )
+        return
+    if dtype_name(index) not in ("int32", "int64"):
+        raise DtypeError("tensors used as indices must be long, int, byte or bool tensors")
+    values = views.array_of(index)
+    size = x.shape[dim]
+    if values is not None and values.size and (values.min() < -size or values.max() >= size):
+        wrong = values.ravel()[((values < -size) | (values >= size)).ravel()][0]
+        raise NumericError(f"index {wrong} is out of bounds for dimension {number} with size {size}", code="GC305")
+
+
+def _index_rule(x: Any, indices: Sequence[Any]) -> Shape | None:
+    _check_tensors(x, indices)
+    if any(i is not None and is_mask(i) for i in indices):
+        return None
+    shapes = [i.shape for i in indices if i is not None]
+    try:
+        common = broadcast_shapes(*shapes)
+    except ShapeError:
+        listed = ", ".join(str(list(s)) for s in shapes)
+        raise ShapeError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+        ) from None
+    return _placed(x.shape, [at for at, i in enumerate(indices) if i is not None], common, len(indices))
+
+
+def _placed(shape: Shape, dims: Sequence[int], common: Shape, used: int) -> Shape:
+    """Return the shape of a result: the indices' common shape in place where they are neighbours, else in front."""
+    rest = [n for at, n in enumerate(shape) if at not in dims]
+    at = dims[0] if list(dims) == list(range(dims[0], dims[-1] + 1)) else 0
+    return (*rest[:at], *common, *rest[at:])
+
+
+def _index(x: Any, indices: Sequence[Any]) -> Any:
+    return np.ascontiguousarray(x[_numpy_index(indices)])
+
+
+index = op(
+    "index", _index, names="", signature="(input: Tensor, indices: Tensor[])", shape=_index_rule,
+    vjp=dict(x=lambda g, x_shape, indices: index_put(creation.new_zeros(g, x_shape), indices, g, True)),
+)  # fmt: skip
+
+
+def _put_rule(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Shape:
+    if dtype_name(x) != dtype_name(values):
+        raise DtypeError(
+            f"Index put requires the source and destination dtypes match, got {scalar_type(x)} for the destination and "
+            f"{scalar_type(values)} for the source."
+        )
+    found = _index_rule(x, indices)
+    if found is not None and not _fits(values.shape, found):
+        raise ShapeError(
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape {list(found)}"
+        )
+    return x.shape  # type: ignore[no-any-return]
+
+
+def _fits(shape: Shape, target: Shape) -> bool:
+    tail = target[len(target) - len(shape) :] if shape else ()
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
+
+
+def _index_put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
+    out = np.array(x, order="C")
+    if accumulate:
+        np.add.at(out, _numpy_index(indices), values)
+    else:
+        out[_numpy_index(indices)] = values
+    return out
+
+
+index_put = op(
+    "index_put", lambda x, indices, values, accumulate=False: _index_put(x, indices, values, accumulate), shape=_put_rule,
+    signature="(input: Tensor, indices: Tensor[], values: Tensor, accumulate: bool=False)",
+    vjp=dict(
+        x=lambda g, indices, values_shape, accumulate: g if accumulate else index_put(
+            g, indices, creation.new_zeros(g, values_shape), False),
+        values=lambda g, indices: index(g, indices),
+    ),
+    samples=lambda: [
+        sample(reals(3, 2), [integers([0, 2])], reals(2, 2)), sample(reals(3, 2), [integers([0, 0]), integers([1, 1])], reals(2), True),
+        sample(reals(3), [booleans([True, False, True])], reals(2)),
+    ],
+)  # fmt: skip
+
+
+def _is_several(items: Sequence[Any]) -> bool:
+    """Return whether a list stands for a tuple of indices, as it does where it holds more than numbers."""
+    return len(items) < 32 and any(i is None or i is Ellipsis or isinstance(i, (slice, list, tuple)) or is_tensor(i) for i in items)
+
+
+def _as_index(item: Any) -> Any:
+    """Return a list of numbers as an index tensor."""
+    if not isinstance(item, (list, tuple)):
+        return item
+    return np.array(item) if len(item) else np.empty((0,), np.int64)
+
+
+def _taken(item: Any) -> int:
+    """Return how many dimensions one item of an index takes up."""
+    if item is None or item is Ellipsis or isinstance(item, bool):
+        return 0
+    return int(item.ndim) if is_tensor(item) and is_mask(item) else 1
+
+
+def _number(item: Any) -> Any:
+    """Return the number that an item of an index is, or None."""
+    if isinstance(item, int) and not isinstance(item, bool):
+        return item
+    if is_tensor(item) and item.ndim == 0 and dtype_name(item) not in ("bool", "uint8"):
+        if "int" not in dtype_name(item):
+            raise DtypeError("tensors used as indices must be long, int, byte or bool tensors")
+        return int(item.item()) if hasattr(item, "item") else 0
+    return None
+
+
+def _select(x: Any, dim: int, at: int, own: int) -> Any:
+    """Return one slice of a dimension, which is dimension `own` of what is indexed."""
+    size = x.shape[dim]
+    if not -size <= at < size:
+        raise ShapeError(f"index {at} is out of bounds for dimension {own} with size {size}", code="GC305")
+    return slicing.select(x, dim, at)
+
+
+def _bound(value: Any) -> Any:
+    return int(value.item()) if is_tensor(value) else value
+
+
+def _slice(x: Any, dim: int, item: slice) -> Any:
+    step = 1 if item.step is None else _bound(item.step)
+    if step == 0:
+        raise ShapeError("slice step cannot be zero")
+    if step < 0:
+        raise ShapeError("step must be greater than zero", hint="flip(x, dims) reverses a dimension")
+    return slicing.slice_(x, dim, _bound(item.start), _bound(item.stop), step)
+
+
+def _is_whole(x: Any, dim: int, item: slice) -> bool:
+    start, stop, step = item.indices(x.shape[dim]) if not any(map(is_tensor, (item.start, item.stop, item.step))) else (1, 0, 1)
+    return (start, stop, step) == (0, x.shape[dim], 1)
+
+
+def _check_item(item: Any) -> None:
+    if not (item is None or item is Ellipsis or isinstance(item, (int, slice)) or is_tensor(item)):
+        raise ShapeError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+            f"{type(item).__name__})"
+        )
+
+
+def _check_count(x: Any, items: Sequence[Any]) -> int:
+    """Return how many dimensions an index takes up; raise PyTorch's error where x has fewer."""
+    for item in items:
+        _check_item(item)
+    taken = sum(map(_taken, items))
+    if not x.ndim and any(_number(i) is not None for i in items):
+        raise ShapeError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor "
+            "to a number", code="GC304",
+        )  # fmt: skip
+    if not x.ndim and any(isinstance(i, slice) for i in items):
+        raise ShapeError("slice() cannot be applied to a 0-dim tensor.", code="GC304")
+    if taken > x.ndim:
+        raise ShapeError(f"too many indices for tensor of dimension {x.ndim}", code="GC304")
+    return taken
+
+
+@composite("Tensor", "(input: Tensor, index: any)", name="__getitem__", samples=lambda: [sample(reals(2, 3), 1)])
+def getitem(x: Any, index: Any) -> Any:
+    """Return the elements that a subscript chooses: ints, slices, None, Ellipsis, index tensors, masks and lists."""
+    if isinstance(index, list) and _is_several(index):
+        index = tuple(index)
+    if isinstance(index, slice):
+        _check_count(x, [index])
+        return _slice(x, 0, index)
+    items = [_as_index(i) for i in (index if isinstance(index, tuple) else (index,))]
+    sliced, tensors = _apply(x, items, _check_count(x, items))
+    if tensors:
+        return _by_tensors(sliced, tensors)
+    return views.alias(x) if sliced is x else sliced
+
+
+def _apply(x: Any, items: Sequence[Any], taken: int) -> tuple[Any, dict[int, Any]]:
+    """Return x after all items that are views, and the index tensors that remain, by their dimension."""
+    result, dim, own, tensors = x, 0, 0, {}
+    for item in items:
+        number = _number(item)
+        if number is not None:
+            result = _select(result, dim, number, own)
+        elif item is None:
+            result, dim = views.unsqueeze(result, dim), dim + 1
+        elif item is Ellipsis:
+            dim, own = dim + x.ndim - taken, own + x.ndim - taken
+        elif isinstance(item, slice):
+            result = result if _is_whole(result, dim, item) else _slice(result, dim, item)
+            dim += 1
+        elif isinstance(item, bool) or item.ndim == 0:
+            result, tensors[dim] = views.unsqueeze(result, dim), np.zeros(1 if bool(item) else 0, np.int64)
+            dim += 1
+        else:
+            tensors[dim] = item
+            dim += max(_taken(item), 1)
+        own += _taken(item)
+    return result, tensors
+
+
+def _by_tensors(x: Any, tensors: dict[int, Any]) -> Any:
+    indices: list[Any] = []
+    dim = 0
+    while dim <= max(tensors):
+        found = tensors.get(dim)
+        indices.append(found)
+        dim += found.ndim if found is not None and is_mask(found) else 1
+    return index(x, indices)
+

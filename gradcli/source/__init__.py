@@ -1,0 +1,1 @@
+"""Where text came from: spans, diagnostics and the closed set of codes."""

@@ -1,0 +1,433 @@
+"""Lowering: expressions become statements over slots, one for each operator or call as written.
+
+Chains of any length (`x + x + …`, `x.relu().relu()…`) are followed without recursion: an expression is walked down
+along its first operands, and the statements are made on the way back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias, cast
+
+from gradcli.graph.graph import Apply, Arg, Block, Choose, Literal, Logical, Pack, Ref, Statement
+from gradcli.source.span import Span
+from gradcli.spec.document import YamlScalar
+from gradcli.spec.expression import MAX_DEPTH, Expression, ExpressionError, parse, too_deep
+from gradcli.spec.language import (
+    BINARY,
+    BUILTINS,
+    COMPARE,
+    CONSTANTS,
+    ITERATORS,
+    REFUSED,
+    UNARY,
+    VALUE_ATTRIBUTES,
+    VALUE_METHODS,
+)
+from gradcli.spec.mistakes import (
+    Mistake,
+    group_as_value,
+    op_as_value,
+    unknown_attribute,
+    unknown_member,
+    unknown_method,
+    unknown_name,
+    unknown_op,
+)
+from gradcli.spec.names import Scope
+from gradcli.spec.reading import POISON, Reading
+from gradcli.types.dtype import DTYPES
+
+
+class Space(str):
+    """A namespace of ops on the way to one: `torch`, `nn.functional`."""
+
+    __slots__ = ()
+
+
+Found: TypeAlias = Arg | Scope | Space
+"""What a part of an expression is: an argument, or a group or namespace whose member is still to come."""
+
+
+class Lowering:
+    """Lowers the expressions of one op; `owner` names the parts, and `uses` collects the slots that are used."""
+
+    def __init__(
+        self, reading: Reading, scope: Scope, owner: str = "", record: bool = True, uses: list[int] | None = None,
+        grads: bool = False,
+    ) -> None:  # fmt: skip
+        self.reading, self.scope, self.owner, self.record, self.grads = reading, scope, owner, record, grads
+        self.uses: list[int] = [] if uses is None else uses
+        self.statements: list[Statement] = []
+        self.count = 0
+        self.depth = 0
+
+    # entry points
+
+    def text(self, scalar: YamlScalar, out: int | None = None) -> Arg:
+        """Lower the expression that a scalar holds; its outermost operation writes the slot `out`."""
+        return self._read(scalar, scalar.text, 0, lambda node: self.value(node, out))
+
+    def iterable(self, scalar: YamlScalar, offset: int) -> Arg:
+        """Lower what a loop goes over: the text from `offset` on, which may be a `range` or a `zip`."""
+        return self._read(scalar, scalar.text[offset:], offset, self._iterable)
+
+    def block(self, read: Callable[[], Arg]) -> Block:
+        """The statements that `read` makes, apart from those so far, and their result."""
+        outer, self.statements = self.statements, []
+        try:
+            result = read()
+            return Block(tuple(self.statements), result)
+        finally:
+            self.statements = outer
+
+    def _read(self, scalar: YamlScalar, text: str, offset: int, lower: Callable[[ast.expr], Arg]) -> Arg:
+        self.scalar, self.offset, self.depth = scalar, offset, 0
+        try:
+            self.expression: Expression = parse(text)
+            return lower(self.expression.node)
+        except ExpressionError as error:
+            self._note(error)
+        except RecursionError:
+            self._note(too_deep(0, len(text)))
+        return POISON
+
+    def _note(self, error: ExpressionError) -> None:
+        span = self.scalar.locate(self.offset + error.offset, error.length)
+        self.reading.findings.add(error.code, error.message, span, error.hint)
+
+    # findings
+
+    def span(self, node: ast.expr | ast.keyword) -> Span:
+        """The place of a node in the document."""
+        offset, length = self.expression.extent(node)
+        return self.scalar.locate(self.offset + offset, length)
+
+    def error(self, code: str, message: str, node: ast.expr | ast.keyword, hint: str | None = None) -> Literal:
+        """Note a finding and go on with a value that stands for none."""
+        self.reading.findings.add(code, message, self.span(node), hint)
+        return POISON
+
+    def mistake(self, mistake: Mistake, node: ast.expr, name: str = "") -> Literal:
+        """Note a mistake at a node, or at the name at its end."""
+        offset, length = self.expression.extent(node)
+        if name:
+            offset, length = offset + length - len(name), len(name)
+        span = self.scalar.locate(self.offset + offset, length)
+        self.reading.findings.add(mistake.code, mistake.message, span, mistake.hint)
+        return POISON
+
+    def refuse(self, kind: type[ast.AST], node: ast.expr | ast.keyword) -> Literal:
+        """Note a construct that is not in the language."""
+        what, hint = REFUSED.get(kind, (f"`{kind.__name__}`", None))
+        return self.error("GC121", f"{what} is not part of the language", node, hint)
+
+    # the walk
+
+    def value(self, node: ast.expr, out: int | None = None) -> Arg:
+        """Lower a node; where its outermost operation computes something, that goes to the slot `out`."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self._too_deep(node)
+        spine: list[ast.expr] = []
+        while True:
+            first = _FIRST.get(type(node))
+            if first is not None:
+                spine.append(node)
+                node = getattr(node, first)
+            elif type(node) is ast.Call and type(node.func) is ast.Attribute and self._op_of(node.func) is None:
+                spine.append(node)
+                node = node.func.value
+            else:
+                break
+        found: Found = _ATOMS.get(type(node), Lowering._refused)(self, node, None if spine else out)
+        while spine:
+            node = spine.pop()
+            if type(found) is Scope or type(found) is Space:
+                found = self._member(node, found)
+            elif found is POISON and type(node) in _NAMED:
+                if type(node) is ast.Call:
+                    self._arguments(node)
+            else:
+                found = _STEPS[type(node)](self, node, cast(Arg, found), None if spine else out)
+        self.depth -= 1
+        return self._no_value(node, found) if isinstance(found, Scope | Space) else found
+
+    def _too_deep(self, node: ast.expr) -> NoReturn:
+        raise too_deep(*self.expression.extent(node))
+
+    def emit(
+        self, target: str, args: tuple[Arg, ...], kwargs: tuple[tuple[str, Arg], ...], span: Span, out: int | None,
+        numbered: bool = True,
+    ) -> Ref:  # fmt: skip
+        """Append one operation; where it is not the outermost, its slot is the next part."""
+        if out is None:
+            out = self.part(span, numbered)
+        self.statements.append(Apply(out, target, args, kwargs, span, self.record))
+        return self.reading.refs[out]
+
+    def part(self, span: Span, numbered: bool = True) -> int:
+        """The slot of the next part, or of a value on the way that has no number."""
+        if not (numbered and self.owner):
+            return self.reading.slot("", "part", span)
+        self.count += 1
+        return self.reading.slot(f"{self.owner}.{self.count - 1}", "part", span)
+
+    # names
+
+    def _name(self, node: Any, out: int | None) -> Found:
+        name: str = node.id
+        found = self.scope.find(name)
+        if type(found) is int:
+            self.uses.append(found)
+            return self.reading.refs[found]
+        if found is not None:
+            return cast(Scope, found)
+        if name in CONSTANTS:
+            return Literal(CONSTANTS[name])
+        if name in DTYPES:
+            return Literal(DTYPES[name])
+        if name in self.reading.spaces:
+            return Space(name)
+        return self.mistake(unknown_name(self.reading, self.scope, name), node)
+
+    def _member(self, node: ast.expr, group: Scope | Space) -> Found:
+        """What a group or namespace holds under the name after the dot."""
+        if type(node) is ast.Attribute:
+            return self._of_space(node, group) if isinstance(group, Space) else self._of_group(node, group)
+        if type(node) is ast.Call and isinstance(group, Space):
+            name = f"{group}.{cast(ast.Attribute, node.func).attr}"
+            return self.mistake(unknown_op(self.reading, self.scope, name), node.func)
+        return self._no_value(node, group)
+
+    def _of_group(self, node: ast.Attribute, group: Scope) -> Found:
+        found = group.names.get(node.attr)
+        if type(found) is int:
+            return self.reading.use(found, self.uses)
+        if found is not None:
+            return cast(Scope, found)
+        return self.mistake(unknown_member(self.reading, group, node.attr), node)
+
+    def _of_space(self, node: ast.Attribute, space: Space) -> Found:
+        if space == "torch" and node.attr in DTYPES:
+            return Literal(DTYPES[node.attr])
+        if space in ("torch", "math") and node.attr in CONSTANTS:
+            return Literal(CONSTANTS[node.attr])
+        return Space(f"{space}.{node.attr}")
+
+    def _no_value(self, node: ast.expr, group: Scope | Space) -> Literal:
+        if isinstance(group, Scope):
+            return self.mistake(group_as_value(group), node)
+        return self.mistake(op_as_value(self.reading, self.scope, group), node)
+
+    # atoms
+
+    def _constant(self, node: Any, out: int | None) -> Found:
+        if type(node.value) is bytes:
+            return self.error("GC121", "a bytes string is not part of the language", node)
+        return Literal(node.value)
+
+    def _pack(self, node: Any, out: int | None) -> Found:
+        items = tuple([self.value(item) for item in node.elts])
+        return Pack("list" if type(node) is ast.List else "tuple", items)
+
+    def _refused(self, node: ast.expr, out: int | None) -> Found:
+        return self.refuse(type(node), node)
+
+    def _choose(self, node: Any, out: int | None) -> Found:
+        """`a if c else b`: both sides are in tail position, so they write the slot of the whole where it has one."""
+        span = self.span(node)
+        condition = self.block(lambda: self.value(node.test))
+        then = self.block(lambda: self.value(node.body, out))
+        otherwise = self.block(lambda: self.value(node.orelse, out))
+        slot = self.part(span, numbered=False) if out is None else out
+        self.statements.append(Choose(slot, condition, then, otherwise, span))
+        return self.reading.refs[slot]
+
+    def _logical(self, node: Any, out: int | None) -> Found:
+        span = self.span(node)
+        operands = tuple([self.block(lambda item=item: self.value(item)) for item in node.values])  # type: ignore[misc]
+        slot = self.part(span) if out is None else out
+        self.statements.append(Logical(slot, "and" if type(node.op) is ast.And else "or", operands, span))
+        return self.reading.refs[slot]
+
+    # steps: the first operand is known
+
+    def _binary(self, node: Any, left: Arg, out: int | None) -> Found:
+        right = self.value(node.right)
+        target = BINARY.get(type(node.op))
+        if target is None:
+            return self.refuse(type(node.op), node)
+        return self.emit(target, (left, right), (), self.span(node), out)
+
+    def _unary(self, node: Any, value: Arg, out: int | None) -> Found:
+        if type(node.op) in (ast.USub, ast.UAdd) and type(node.operand) in (ast.Constant, ast.Name):
+            number = getattr(value, "value", None)
+            if type(number) in (int, float, complex):
+                return Literal(-number) if type(node.op) is ast.USub else value  # type: ignore[operator]
+        return self.emit(UNARY[type(node.op)], (value,), (), self.span(node), out)
+
+    def _compare(self, node: Any, left: Arg, out: int | None) -> Found:
+        if len(node.ops) > 1:
+            return self._chained(node, left, out)
+        target = COMPARE.get(type(node.ops[0]))
+        if target is None:
+            return self.refuse(type(node.ops[0]), node)
+        right = self.value(node.comparators[0])
+        return self.emit(target, (left, right), (), self.span(node), out)
+
+    def _chained(self, node: ast.Compare, left: Arg, out: int | None) -> Found:
+        """`a < b < c` is `a < b and b < c` with b evaluated once; the last comparison writes the slot of the whole."""
+        blocks: list[Block] = []
+        last = len(node.ops) - 1
+        slot: int | None = None
+        for at, (op, comparator) in enumerate(zip(node.ops, node.comparators, strict=True)):
+            outer = self.statements
+            if at:
+                self.statements = []
+            right = self.value(comparator)
+            target = COMPARE.get(type(op))
+            if target is None:
+                self.statements = outer
+                return self.refuse(type(op), node)
+            if at == last:
+                slot = self.part(self.span(node)) if out is None else out
+            result = self.emit(target, (left, right), (), self.span(node), slot)
+            blocks.append(Block(tuple(self.statements) if at else (), result))
+            left, self.statements = right, outer
+        assert slot is not None
+        self.statements.append(Logical(slot, "and", tuple(blocks), self.span(node)))
+        return self.reading.refs[slot]
+
+    def _subscript(self, node: Any, value: Arg, out: int | None) -> Found:
+        return self.emit("operator.getitem", (value, self._index(node.slice)), (), self.span(node), out)
+
+    def _index(self, node: ast.expr) -> Arg:
+        if type(node) is ast.Slice:
+            ends = (node.lower, node.upper, node.step)
+            return Pack("slice", tuple([Literal(None) if end is None else self.value(end) for end in ends]))
+        if type(node) is ast.Tuple:
+            return Pack("tuple", tuple([self._index(item) for item in node.elts]))
+        return self.value(node)
+
+    def _attribute(self, node: Any, value: Arg, out: int | None) -> Found:
+        name: str = node.attr
+        ops = self.reading.ops
+        if ops.find_attribute(name):
+            return self.emit(f"attr.{name}", (value,), (), self.span(node), out)
+        if (name in VALUE_ATTRIBUTES or name in ops.result_names()) and (name != "grad" or self.grads):
+            return self.emit(f"attr.{name}", (value,), (), self.span(node), out, numbered=False)
+        return self.mistake(unknown_attribute(self.reading, name), node, name)
+
+    # calls
+
+    def _op_of(self, func: ast.Attribute) -> str | None:
+        """The op that a dotted name in front of `(` is, or None where it is a method of a value."""
+        names = [func.attr]
+        node = func.value
+        while type(node) is ast.Attribute:
+            names.append(node.attr)
+            node = node.value
+        if type(node) is not ast.Name or node.id not in self.reading.spaces:
+            return None
+        return self.reading.ops.find_exact(".".join([node.id, *reversed(names)]))
+
+    def _call(self, node: Any, out: int | None) -> Found:
+        func = node.func
+        if type(func) is ast.Name:
+            target = self.reading.ops.find_bare(func.id) or (f"builtin.{func.id}" if func.id in BUILTINS else None)
+            if target is None:
+                return self.mistake(unknown_op(self.reading, self.scope, func.id), func)
+        elif type(func) is ast.Attribute:
+            target = self._op_of(func)
+        else:
+            return self.error("GC121", "only ops and methods can be called", func)
+        assert target is not None
+        args, kwargs = self._arguments(node)
+        if not target.startswith("builtin."):
+            self._check_arity(target, len(args), node)
+        return self.emit(target, args, kwargs, self.span(node), out)
+
+    def _method(self, node: Any, value: Arg, out: int | None) -> Found:
+        name: str = node.func.attr
+        if name not in VALUE_METHODS and not self.reading.ops.find_method(name):
+            return self.mistake(unknown_method(self.reading, name), node.func, name)
+        args, kwargs = self._arguments(node)
+        if name not in VALUE_METHODS:
+            self._check_arity(self.reading.ops.find_method(name) or "", len(args) + 1, node)
+        return self.emit(f"method.{name}", (value, *args), kwargs, self.span(node), out)
+
+    def _arguments(self, node: ast.Call) -> tuple[tuple[Arg, ...], tuple[tuple[str, Arg], ...]]:
+        args = tuple([self.value(argument) for argument in node.args])
+        if not node.keywords:
+            return args, ()
+        kwargs: dict[str, Arg] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                self.refuse(ast.Starred, keyword)
+            elif keyword.arg in kwargs:
+                self.error("GC206", f"the argument `{keyword.arg}` is given twice", keyword)
+            else:
+                self._check_keyword(keyword)
+                kwargs[keyword.arg] = self.value(keyword.value)
+        return args, tuple(kwargs.items())
+
+    def _check_arity(self, qualified: str, count: int, node: ast.Call) -> None:
+        """Hold the arguments to what the op takes at most; whether they fit is seen when it is applied."""
+        arity = self.reading.arity(qualified)
+        name = qualified.rpartition(".")[2]
+        if count > arity.most:
+            message = f"{name}() takes {arity.most} positional arguments but {count} were given"
+            self.error("GC206", message, node)
+        for keyword in node.keywords:
+            if keyword.arg is not None and keyword.arg not in arity.names and keyword.arg not in ("out", "inplace"):
+                hint = self.reading.findings.suggest(keyword.arg, arity.names, f"it takes {', '.join(arity.names)}")
+                self.error("GC206", f"{name}() got an unexpected keyword argument '{keyword.arg}'", keyword, hint)
+
+    def _check_keyword(self, keyword: ast.keyword) -> None:
+        if keyword.arg == "out":
+            hint = "the name of a result is the key of its op"
+            self.error("GC122", "`out=` is not part of the language", keyword, hint)
+        elif keyword.arg == "inplace" and getattr(keyword.value, "value", None) is not False:
+            self.error("GC122", "`inplace=` is not part of the language", keyword,
+                       "leave it out: the result is a new tensor under its own name")  # fmt: skip
+
+    def _iterable(self, node: ast.expr) -> Arg:
+        if type(node) is not ast.Call or type(node.func) is not ast.Name or node.func.id not in ITERATORS:
+            return self.value(node)
+        read = self._iterable if node.func.id == "zip" else self.value
+        args = tuple([read(argument) for argument in node.args])
+        if node.keywords:
+            self.error("GC206", f"`{node.func.id}` takes no keywords", node.keywords[0])
+        if not args or (node.func.id == "range" and len(args) > 3):
+            takes = "1 to 3 numbers" if node.func.id == "range" else "tensors"
+            self.error("GC206", f"`{node.func.id}` takes {takes}", node)
+        return self.emit(f"builtin.{node.func.id}", args, (), self.span(node), None)
+
+
+_FIRST: dict[type[ast.expr], str] = {
+    ast.BinOp: "left",
+    ast.UnaryOp: "operand",
+    ast.Compare: "left",
+    ast.Subscript: "value",
+    ast.Attribute: "value",
+}
+_NAMED = (ast.Attribute, ast.Call)
+_ATOMS: dict[type[ast.expr], Callable[[Lowering, Any, int | None], Found]] = {
+    ast.Name: Lowering._name,
+    ast.Constant: Lowering._constant,
+    ast.List: Lowering._pack,
+    ast.Tuple: Lowering._pack,
+    ast.IfExp: Lowering._choose,
+    ast.BoolOp: Lowering._logical,
+    ast.Call: Lowering._call,
+}
+_STEPS: dict[type[ast.expr], Callable[[Lowering, Any, Arg, int | None], Found]] = {
+    ast.BinOp: Lowering._binary,
+    ast.UnaryOp: Lowering._unary,
+    ast.Compare: Lowering._compare,
+    ast.Subscript: Lowering._subscript,
+    ast.Attribute: Lowering._attribute,
+    ast.Call: Lowering._method,
+}
