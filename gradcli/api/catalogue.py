@@ -22,7 +22,8 @@ def op_list() -> OpsReport:
 
     registry.load()
     rows: dict[str, OpRow] = {}
-    for qualified, overloads in registry.OVERLOADS.items():
+    for qualified in registry.index.DECLARED:
+        overloads = registry.overloads(qualified)
         name = registry.shortest(qualified)
         if name not in rows and not name.startswith("Tensor.__"):
             first = overloads[0]
@@ -72,6 +73,7 @@ def op_page(name: str) -> OpPage:
     """Return everything about one op under any of its names."""
     from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
 
+    registry.load()
     qualified = resolve(name)
     overloads = registry.overloads(qualified)
     short = registry.shortest(qualified)

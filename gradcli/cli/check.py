@@ -38,6 +38,6 @@ def command(
         write(render_check(found))
     else:
         report(found.diagnostics, color)
-        if found.ok and not quiet:
+        if found.passed and not quiet:
             write("\n".join(f"{spec}: ok" for spec in found.specs))
-    return 0 if found.ok else 1
+    return 0 if found.passed else 1

@@ -6,6 +6,7 @@ of recursion is the nesting of blocks in the spec, which the loader limits; a ch
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -200,13 +201,7 @@ class Evaluator:
                 raise BindError(f"repeat takes a whole number, not {_describe(over)}", code="GC210")
             over = range(over)
         for item in rows(over):
-            yield (item,) if len(s.targets) == 1 else self._unpack(item, s)
-
-    def _unpack(self, item: Any, s: Loop) -> tuple[Any, ...]:
-        items = tuple(rows(item))
-        if len(items) != len(s.targets) and not (s.repeat and not s.targets):
-            raise BindError(f"{len(items)} values for {len(s.targets)} names in `for`", code="GC208")
-        return items if s.targets else ()
+            yield (item,) * len(s.targets) if len(s.targets) < 2 else unpacked(item, len(s.targets))
 
     def _count_turn(self, s: Loop) -> None:
         self.turns += 1
@@ -294,6 +289,14 @@ def rows(value: Any) -> Any:
     raise BindError(f"`for` goes over a tensor, range or zip, not {_describe(value)}", code="GC210")
 
 
+def unpacked(item: Any, count: int) -> tuple[Any, ...]:
+    """Return the values that one item has for several names."""
+    items = tuple(rows(item))
+    if len(items) != count:
+        raise BindError(f"{len(items)} values for {count} names in `for`", code="GC208")
+    return items
+
+
 def located(error: Exception, span: Span) -> SpecError:
     """Return an error of an op as a finding at a place."""
     if isinstance(error, SpecError):
@@ -322,12 +325,19 @@ def _is_integer_literal(form: TensorForm) -> bool:
 
 @contextmanager
 def settings(graph: Graph, limits: Limits) -> Iterator[None]:
-    """Set what ops look at during one evaluation: default dtype, random generator, budget, NumPy's error state."""
+    """Set what ops look at during one evaluation: default dtype, random generator, budget, NumPy's error state.
+
+    Python's cyclic collector rests meanwhile: graphs have no cycles, and it would walk all of them again and again.
+    """
     dtype, budget = DEFAULT.set(graph.dtype), BUDGET.set(limits.budget())
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         with np.errstate(all="ignore"), _random.seeded(graph.manual_seed):
             yield
     finally:
+        if collecting:
+            gc.enable()
         DEFAULT.reset(dtype)
         BUDGET.reset(budget)
 

@@ -10,7 +10,7 @@ from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
 from gradcli.graph.evaluate import LEAF, Evaluator, Limits, located, settings
-from gradcli.graph.graph import Apply, BackwardStep, Block, Branch, Choose, Graph, LeafValue, Logical, Loop, Statement
+from gradcli.graph.graph import Apply, BackwardStep, Block, Branch, Choose, Graph, LeafValue, Logical, Loop, Mark, Statement
 from gradcli.graph.symbol import Symbol
 from gradcli.ops._budget import BUDGET, Budget, resident_bytes
 from gradcli.source.diagnostic import Diagnostic
@@ -99,6 +99,13 @@ class Inference(Evaluator):
         with recording(s.record):
             self.slots[s.out] = Symbol.of(call_target(s.target, args, kwargs))
         self.made[s.out] = s.target
+
+    def _mark(self, s: Mark) -> None:
+        symbol = self.slots[s.slot]
+        if not isinstance(symbol, Symbol):
+            super()._mark(s)
+        elif s.requires_grad is not None and symbol.known:
+            self.slots[s.slot] = Symbol(symbol.shape, symbol.dtype, s.requires_grad or symbol.requires_grad)
 
     def _truth(self, block: Block) -> bool | None:
         """Return whether a condition holds, or None where only an evaluation knows."""

@@ -55,6 +55,6 @@ def _compare(x: Array, a: int, b: int) -> int:
     """Return 1 where dimension a belongs outside b, -1 where inside, 0 where the strides do not say."""
     if x.strides[a] == 0 or x.strides[b] == 0:
         return 0
-    if x.strides[a] != x.strides[b]:
-        return 1 if x.strides[a] > x.strides[b] else -1
+    if abs(x.strides[a]) != abs(x.strides[b]):
+        return 1 if abs(x.strides[a]) > abs(x.strides[b]) else -1
     return 1 if x.shape[a] > x.shape[b] else 0

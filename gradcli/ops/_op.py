@@ -7,10 +7,10 @@ infers. The formulas of `vjp` speak ops and operators, so the same line serves a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from inspect import Parameter, signature as inspect_signature
 from typing import Any
 
 from gradcli.ops import registry
@@ -145,7 +145,7 @@ def op(name: str, kernel: Callable[..., Any], *, names: str = "torch Tensor", **
     """Declare an op under public names: `torch Tensor nn.functional special.expit` (a bare namespace adds `name`)."""
     declared = Op(name, kernel, **record)
     registry.RECORDS.append(declared)
-    registry.add(names, name, None, declared)
+    registry.add(names, name, None, declared, _family())
     return declared
 
 
@@ -162,7 +162,7 @@ def composite(
         stem = name or function.__name__.rstrip("_")
         record = Composite(stem, function, signature, samples, latex, tuple(outputs) if outputs else None, notes)
         registry.RECORDS.append(record)
-        registry.add(names, stem, None, record)
+        registry.add(names, stem, None, record, _family())
         return function
 
     return declare
@@ -170,7 +170,15 @@ def composite(
 
 def spelling(names: str, target: Op, signature: str | None = None) -> None:
     """Add public names of an op, perhaps with another signature (one value per parameter of the kernel, in its order)."""
-    registry.add(names, target.name, signature, target)
+    registry.add(names, target.name, signature, target, _family())
+
+
+def _family() -> str:
+    """Return the module that is being declared, without `gradcli.`: the nearest caller outside the shared modules."""
+    frame = sys._getframe(2)
+    while (name := frame.f_globals["__name__"]).startswith("gradcli.ops._") and frame.f_back is not None:
+        frame = frame.f_back
+    return str(name).removeprefix("gradcli.")
 
 
 def attribute(name: str) -> None:
@@ -188,8 +196,10 @@ def node_name(name: str) -> str:
 
 
 def _defaults(kernel: Callable[..., Any]) -> dict[str, Any]:
-    parameters = inspect_signature(kernel).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not Parameter.empty}
+    """Return the defaults of a kernel's parameters (`inspect.signature` is ten times slower at start-up)."""
+    code, defaults = kernel.__code__, kernel.__defaults__ or ()
+    positional = code.co_varnames[: code.co_argcount]
+    return dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True)) | (kernel.__kwdefaults__ or {})
 
 
 def _signature_of(op: Op) -> Signature:

@@ -7,16 +7,26 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, creation, exponential, indexing, reduction as reductions, softmax, views
-from gradcli.ops._dtype_text import c_type, scalar_type
-from gradcli.ops._dtypes import no_kernel, require_floating
+from gradcli.ops import arithmetic, clamping, exponential, views
+from gradcli.ops import reduction as reductions
+from gradcli.ops._dtype_text import scalar_type
+from gradcli.ops._dtypes import require_floating
 from gradcli.ops._families import Shape, broadcast_shapes
 from gradcli.ops._losses import (
-    LEGACY, element_count, mode, reduced, reduced_raw, reduced_shape, refuse_gradient, share, size_text, torch_mode,
+    LEGACY,
+    element_count,
+    mode,
+    reduced,
+    reduced_raw,
+    reduced_shape,
+    refuse_gradient,
+    share,
+    size_text,
+    torch_mode,
 )  # fmt: skip
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name, same
-from gradcli.ops._samples import ErrorSample, index, positive, real, reals, sample
+from gradcli.ops._samples import ErrorSample, index, real, reals, sample
 from gradcli.ops.smooth_activation import log_sigmoid_of, logsigmoid
 from gradcli.types.dtype import BY_NAME
 
@@ -51,7 +61,7 @@ def _bce_backward(dy: Any, x: Any, target: Any, weight: Any, reduction: str) -> 
 
 
 def _log(x: Any) -> Any:
-    return arithmetic_clamp(exponential.log(x))
+    return clamping.clamp_min(exponential.log(x), LEAST_LOG)
 
 
 def _bce_target(g: Any, x: Any, weight: Any, reduction: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError, ShapeError
-from gradcli.ops import arithmetic, product, rearrange, reduction
+from gradcli.ops import arithmetic, product, rearrange, reduction, views
 from gradcli.ops._dtype_text import c_type
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._op import composite, op
@@ -178,7 +178,7 @@ def _align(x: Any, number: int, equation: Equation, sizes: Sizes) -> Any:
                     f"einsum(): subscript {label} is repeated for operand {number} but the sizes don't match, "
                     f"{x.shape[dim]} != {x.shape[before]}"
                 )
-            x = rearrange.movedim(rearrange.diagonal(x, 0, before, dim), -1, before)
+            x = rearrange.movedim(rearrange.diagonal(x, 0, before, dim), (-1,), (before,))
         at += 1
     for place, found in enumerate(order):
         if found == -1:
@@ -355,9 +355,9 @@ def kron(x: Any, y: Any) -> Any:
     """Return the Kronecker product: every element of one times the whole other tensor."""
     ndim = max(x.ndim, y.ndim)
     a, b = (1,) * (ndim - x.ndim) + x.shape, (1,) * (ndim - y.ndim) + y.shape
-    left = rearrange._unsafe_view(x, tuple(s for n in a for s in (n, 1)))
-    right = rearrange._unsafe_view(y, tuple(s for n in b for s in (1, n)))
-    return rearrange._unsafe_view(left * right, tuple(n * m for n, m in zip(a, b, strict=True)))
+    left = views._unsafe_view(x, tuple(s for n in a for s in (n, 1)))
+    right = views._unsafe_view(y, tuple(s for n in b for s in (1, n)))
+    return views._unsafe_view(left * right, tuple(n * m for n, m in zip(a, b, strict=True)))
 
 
 def _trilinear_kernel(x: Any, y: Any, z: Any, expand_x: Shape, expand_y: Shape, expand_z: Shape, summed: Shape) -> Any:

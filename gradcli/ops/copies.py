@@ -20,7 +20,7 @@ def _copy(kernel: Any, source: Op, *samples: Any, names: str = "torch", stem: st
 
 
 def _all(parts: Any) -> Any:
-    return tuple(np.ascontiguousarray(part) for part in parts)
+    return tuple(part.copy() for part in parts)
 
 
 def _dense(x: Any) -> Any:

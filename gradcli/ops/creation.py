@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from gradcli.ops._dtype_text import scalar_type
-from gradcli.ops._layout import copied
+from gradcli.errors import DtypeError, ShapeError
+from gradcli.ops._budget import allow
+from gradcli.ops._layout import copied, filled_like
 from gradcli.ops._op import composite, op
-from gradcli.ops._promotion import as_dtype, dtype_name
+from gradcli.ops._promotion import NUMBERS, as_dtype, dtype_name
+from gradcli.types.dtype import DEFAULT, default_complex, number_dtype, promote_types
 
 def is_complex_value(x: Any) -> bool:
     """Return whether a tensor, array, Symbol or number is complex."""
@@ -38,8 +42,215 @@ def to_dtype(x: Any, dtype: str) -> Any:
     return x if str(x.dtype) == dtype else _to_copy(x, dtype)
 
 
+def checked(size: Any) -> tuple[int, ...]:
+    """Return a size; raise PyTorch's error for a negative one, and LimitError for one beyond the budget."""
+    if any(n < 0 for n in size):
+        raise ShapeError(f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}")
+    allow(tuple(size))
+    return tuple(size)
+
+
+_SIZE = "(*size: int[], dtype: dtype?=None)"
+
+
+@composite("torch", _SIZE)
+def zeros(size: Any, dtype: str | None = None) -> Any:
+    """Return zeros."""
+    if any(n < 0 for n in size):
+        raise ShapeError("zeros: Dimension size must be non-negative.")
+    return np.zeros(checked(size), dtype or DEFAULT.get())
+
+
+@composite("torch", _SIZE)
+def ones(size: Any, dtype: str | None = None) -> Any:
+    """Return ones."""
+    return np.ones(checked(size), dtype or DEFAULT.get())
+
+
+@composite("torch", "(size: int[], fill_value: Scalar, *, dtype: dtype?=None)")
+def full(size: Any, fill_value: Any, dtype: str | None = None) -> Any:
+    """Return a tensor of one value, in the value's own dtype by default."""
+    return np.full(checked(size), as_dtype(dtype or number_dtype(fill_value)).type(fill_value))
+
+
+@composite("torch", "(n: int, m: int?=None, *, dtype: dtype?=None)")
+def eye(n: int, m: int | None = None, dtype: str | None = None) -> Any:
+    """Return the identity matrix."""
+    for name, size in (("n", n), ("m", m or 0)):
+        if size < 0:
+            raise ShapeError(f"{name} must be greater or equal to 0, got {size}")
+    checked((n, n if m is None else m))
+    return np.eye(n, m, dtype=dtype or DEFAULT.get())
+
+
+def _arange(start: Any, end: Any, step: Any, dtype: str | None) -> Any:
+    if step == 0:
+        raise ShapeError("step must be nonzero")
+    if not all(math.isfinite(value) for value in (start, end)):
+        raise ShapeError(f"unsupported range: {float(start)} -> {float(end)}")
+    if (step > 0) != (end >= start) and start != end:
+        raise ShapeError("upper bound and lower bound inconsistent with step sign")
+    integers = all(isinstance(value, int) for value in (start, end, step))
+    kind = dtype or ("int64" if integers else DEFAULT.get())
+    count = -((start - end) // step) if integers else math.ceil((end - start) / step)
+    (size,) = checked((int(count),))
+    if kind in ("int64", "int32", "int16", "int8", "uint8"):
+        start, step = int(start), int(step)
+    return (start + np.arange(size) * step).astype(kind)
+
+
+@composite("torch", "(end: Scalar, *, dtype: dtype?=None)", name="arange")
+def arange_to(end: Any, dtype: str | None = None) -> Any:
+    """Return the numbers 0, 1, … below `end`."""
+    return _arange(0, end, 1, dtype)
+
+
+@composite("torch", "(start: Scalar, end: Scalar, step: Scalar=1, *, dtype: dtype?=None)")
+def arange(start: Any, end: Any, step: Any = 1, dtype: str | None = None) -> Any:
+    """Return the numbers from `start` on, by `step`, that lie before `end`."""
+    return _arange(start, end, step, dtype)
+
+
+@composite("torch", "(start: Scalar, end: Scalar, step: Scalar=1, *, dtype: dtype?=None)", name="range")
+def range_(start: Any, end: Any, step: Any = 1, dtype: str | None = None) -> Any:
+    """Return the numbers from `start` to `end`, both included, by `step`."""
+    if step == 0:
+        raise ShapeError("step must be nonzero")
+    (size,) = checked((int((end - start) / step + 1),))
+    return (start + np.arange(size) * step).astype(dtype or DEFAULT.get())
+
+
+def _spaced(start: Any, end: Any, steps: int, dtype: str | None) -> Any:
+    """Return evenly spaced numbers, counted from both ends as PyTorch does for symmetry."""
+    if steps < 0:
+        raise ShapeError("number of steps must be non-negative")
+    complex_ends = any(isinstance(value, complex) for value in (start, end))
+    kind = as_dtype(dtype or (default_complex() if complex_ends else DEFAULT.get()))
+    (size,) = checked((steps,))
+    work = kind.type if kind.kind in "fc" else np.float64
+    step = (work(end) - work(start)) / work(max(steps - 1, 1))
+    at = np.arange(size)
+    up, down = work(start) + step * at.astype(work), work(end) - step * (steps - 1 - at).astype(work)
+    return np.where(at < steps // 2 if steps > 1 else at < 1, up, down).astype(kind)
+
+
+_SPACED = "(start: Scalar, end: Scalar, steps: int, {}*, dtype: dtype?=None)"
+
+
+@composite("torch", _SPACED.format(""))
+def linspace(start: Any, end: Any, steps: int, dtype: str | None = None) -> Any:
+    """Return evenly spaced numbers from `start` to `end`."""
+    return _spaced(start, end, steps, dtype)
+
+
+@composite("torch", _SPACED.format("base: float=10.0, "))
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: str | None = None) -> Any:
+    """Return the powers of `base` whose exponents are evenly spaced."""
+    kind = as_dtype(dtype or DEFAULT.get())
+    work = kind if kind.kind in "fc" else np.dtype("float64")
+    return np.power(work.type(base), _spaced(start, end, steps, work.name)).astype(kind)
+
+
+@composite("torch", "(s: Scalar, *, dtype: dtype?=None)")
+def scalar_tensor(s: Any, dtype: str | None = None) -> Any:
+    """Return a tensor of no dimensions, in the default floating dtype by default."""
+    return as_dtype(dtype or DEFAULT.get()).type(s)
+
+
+def _like(name: str, value: Any) -> Any:
+    """Declare zeros_like, ones_like and what else is one value in another tensor's shape and memory order."""
+    return op(
+        name, lambda x, dtype=None: filled_like(np.asarray(x), dtype, lambda shape, kind: np.full(shape, value, kind)), names="torch",
+        signature="(input: Tensor, *, dtype: dtype?=None)", shape=lambda x, dtype=None: x.shape,
+        dtype=lambda x, dtype=None: dtype or dtype_name(x),
+    )  # fmt: skip
+
+
+zeros_like, ones_like = _like("zeros_like", 0), _like("ones_like", 1)
+full_like = op(
+    "full_like", lambda x, fill_value, dtype=None: filled_like(
+        np.asarray(x), dtype, lambda shape, kind: np.full(shape, as_dtype(kind).type(fill_value))),
+    names="torch", signature="(input: Tensor, fill_value: Scalar, *, dtype: dtype?=None)",
+    shape=lambda x, *_: x.shape, dtype=lambda x, fill_value, dtype=None: dtype or dtype_name(x),
+)  # fmt: skip
 new_zeros = op(
-    "new_zeros", lambda x, size, dtype=None: np.zeros(size, dtype or x.dtype), names="Tensor",
-    signature="(input: Tensor, *size: int[], dtype: dtype?=None)", shape=lambda x, size, dtype=None: size,
+    "new_zeros", lambda x, size, dtype=None: np.zeros(checked(size), dtype or x.dtype), names="Tensor",
+    signature="(input: Tensor, *size: int[], dtype: dtype?=None)", shape=lambda x, size, dtype=None: checked(size),
     dtype=lambda x, size, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
+new_ones = op(
+    "new_ones", lambda x, size, dtype=None: np.ones(checked(size), dtype or x.dtype), names="Tensor",
+    signature="(input: Tensor, *size: int[], dtype: dtype?=None)", shape=lambda x, size, dtype=None: checked(size),
+    dtype=lambda x, size, dtype=None: dtype or dtype_name(x),
+)  # fmt: skip
+new_full = op(
+    "new_full", lambda x, size, fill_value, dtype=None: np.full(checked(size), as_dtype(dtype or dtype_name(x)).type(fill_value)),
+    names="Tensor", signature="(input: Tensor, size: int[], fill_value: Scalar, *, dtype: dtype?=None)",
+    shape=lambda x, size, fill_value, dtype=None: checked(size), dtype=lambda x, size, fill_value, dtype=None: dtype or dtype_name(x),
+)  # fmt: skip
+
+
+def _literal_shape(data: Any, depth: int = 0) -> tuple[int, ...]:
+    """Return the shape of nested lists; raise PyTorch's error where they are ragged."""
+    if not isinstance(data, (list, tuple)):
+        return tuple(getattr(data, "shape", ()))
+    shapes = [_literal_shape(item, depth + 1) for item in data]
+    for shape in shapes[1:]:
+        if shape != shapes[0]:
+            n, m = (s[0] if s else 0 for s in (shapes[0], shape))
+            raise ShapeError(f"expected sequence of length {n} at dim {depth + 1} (got {m})", code="GC307")
+    return (len(data), *(shapes[0] if shapes else ()))
+
+
+def _numbers(data: Any) -> Any:
+    """Yield the numbers in nested lists."""
+    if isinstance(data, (list, tuple)):
+        for item in data:
+            yield from _numbers(item)
+    else:
+        yield data
+
+
+@composite("torch.tensor torch.as_tensor torch.asarray", "(data: any, *, dtype: dtype?=None)")
+def tensor(data: Any, dtype: str | None = None) -> Any:
+    """Return nested lists of numbers as a tensor: floats in the default dtype, ints as int64, booleans as bool."""
+    if hasattr(data, "dtype"):
+        return to_dtype(data, dtype or dtype_name(data))
+    shape = _literal_shape(data)
+    values = [value.item() if hasattr(value, "item") else value for value in _numbers(data)]
+    wrong = next((v for v in values if type(v) not in NUMBERS), None)
+    if wrong is not None:
+        raise DtypeError(f"new(): invalid data type '{type(wrong).__name__}'")
+    kinds = {number_dtype(value) for value in values} or {DEFAULT.get()}
+    kind = dtype or reduce(promote_types, sorted(kinds))
+    return np.array(values, as_dtype(kind)).reshape(shape)[()]
+
+
+@composite("Tensor", "(input: Tensor, data: any, *, dtype: dtype?=None)")
+def new_tensor(x: Any, data: Any, dtype: str | None = None) -> Any:
+    """Return nested lists of numbers as a tensor of x's dtype."""
+    return tensor(data, dtype or dtype_name(x))
+
+
+def _triangle(rows: int, columns: int, offset: int, dtype: str | None, upper: bool) -> Any:
+    for name, size in (("row", rows), ("col", columns)):
+        if size < 0:
+            raise ShapeError(f"{name} must be non-negative, got{size}")
+    checked((2, rows * columns))
+    chosen = np.triu_indices(rows, offset, columns) if upper else np.tril_indices(rows, offset, columns)
+    return np.stack(chosen).astype(dtype or "int64")
+
+
+_CORNER = "(row: int, col: int, offset: int=0, *, dtype: dtype?=None)"
+
+
+@composite("torch", _CORNER)
+def tril_indices(row: int, col: int, offset: int = 0, dtype: str | None = None) -> Any:
+    """Return rows and columns of the places on and below a diagonal."""
+    return _triangle(row, col, offset, dtype, False)
+
+
+@composite("torch", _CORNER)
+def triu_indices(row: int, col: int, offset: int = 0, dtype: str | None = None) -> Any:
+    """Return rows and columns of the places on and above a diagonal."""
+    return _triangle(row, col, offset, dtype, True)

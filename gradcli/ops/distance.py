@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -143,10 +144,10 @@ def cdist(x: Any, y: Any, p: float = 2.0, mode: str = MODES[0]) -> Any:
     _check_cdist(x, y, p, mode)
     rows_x, rows_y = x.shape[-2], y.shape[-2]
     multiply = mode == MODES[1] or (mode == MODES[0] and max(rows_x, rows_y) > MM_FROM)
-    if p != 2 or not multiply or not (rows_x and rows_y and x.shape[-1]):
-        return _cdist(x, y, p)
     batch = broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    count = int(np.prod(batch))
+    count = prod(batch)
+    if p != 2 or not multiply or not (count and rows_x and rows_y and x.shape[-1]):
+        return _cdist(x, y, p)
     if count != 1:
         x, y = (_flat_batch(v, batch, count) for v in (x, y))
     return rearrange.view(_euclidean(x, y), (*batch, rows_x, rows_y))

@@ -52,11 +52,11 @@ def check_ranks(index: Any, x: Any) -> None:
         raise ShapeError("Index tensor must have the same number of dimensions as input tensor")
 
 
-def _gather_rule(x: Any, dim: int, index: Any) -> Shape:
+def _gather_rule(x: Any, dim: int, index: Any, sparse_grad: bool = False) -> Shape:
     at = normalize_dim(dim, x.ndim)
-    check_index("gather", index)
     if 0 in index.shape:
         return index.shape  # type: ignore[no-any-return]
+    check_index("gather", index)
     check_ranks(index, x)
     if index.ndim and x.ndim and any(n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if d != at):
         raise ShapeError(
@@ -67,7 +67,7 @@ def _gather_rule(x: Any, dim: int, index: Any) -> Shape:
     return index.shape  # type: ignore[no-any-return]
 
 
-def _gather(x: Any, dim: int, index: Any) -> Any:
+def _gather(x: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
     if not index.size:
         return np.empty(index.shape, x.dtype)
     source, where = as_vector(x), as_vector(index)
@@ -80,6 +80,12 @@ gather = op(
     vjp=dict(x=lambda g, x_shape, dim, index: scatter.scatter_add(creation.new_zeros(g, x_shape), dim, index, g)),
     samples=lambda: [sample(reals(2, 3), 1, _IJ), sample(reals(2, 3), 0, _IJ), ErrorSample((reals(2), 0, integers([2])), "index 2 is out of bounds")],
 )  # fmt: skip
+
+
+def counted_from_front(index: Any, size: int) -> Any:
+    """Return an index tensor without negative numbers, which count from the end."""
+    values = views.array_of(index)
+    return index if values is None or not (values < 0).any() else np.where(values < 0, values + size, values)
 
 
 @composite("torch Tensor", "(input: Tensor, indices: Tensor, dim: int?=None)", samples=lambda: [sample(reals(2, 3), integers([[0, 1, 0]]), 0)])
@@ -95,6 +101,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
             f"input, and {indices.ndim} dimensions for indices"
         )
     at = normalize_dim(dim, x.ndim)
+    indices = counted_from_front(indices, x.shape[at])
     own = broadcast_shapes((*x.shape[:at], indices.shape[at], *x.shape[at + 1 :]), indices.shape)
     whole = (*own[:at], x.shape[at], *own[at + 1 :])
     return gather(views.expand(x, whole), at, views.expand(indices, own))

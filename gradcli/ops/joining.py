@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ShapeError
-from gradcli.ops import indexing, slicing, views
+from gradcli.errors import DtypeError, ShapeError
+from gradcli.ops import creation, indexing, slicing, views
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._promotion import same
@@ -59,7 +59,7 @@ def _cut_back(g: Any, shapes: Sequence[Shape], dim: int) -> list[Any]:
     """Return what each tensor that `cat` joined gets of a cotangent."""
     lengths = [0 if _is_skipped(shape) else shape[dim] for shape in shapes]
     parts = zip(shapes, accumulate(lengths), lengths, strict=True)
-    return [None if _is_skipped(shape) else slicing.narrow(g, dim, end - n, n) for shape, end, n in parts]
+    return [creation.new_zeros(g, shape) if _is_skipped(shape) else slicing.narrow(g, dim, end - n, n) for shape, end, n in parts]
 
 
 cat = op(
@@ -168,13 +168,13 @@ block_diag = op(
 )  # fmt: skip
 
 
-@composite("torch", "(*tensors: Tensor[], indexing: str='ij')", samples=lambda: [sample([reals(2), reals(3)])])
+@composite("torch", "(*tensors: Tensor[], *, indexing: str='ij')", samples=lambda: [sample([reals(2), reals(3)])])
 def meshgrid(tensors: Sequence[Any], indexing: str = "ij") -> tuple[Any, ...]:
     """Return the coordinates of a grid, given those of its axes."""
     _check_mesh(tensors, indexing)
     if indexing == "xy" and len(tensors) > 1:
         second, first, *rest = meshgrid((tensors[1], tensors[0], *tensors[2:]))
-        return tuple(views.transpose(grid, 0, 1) for grid in (first, second, *rest))
+        return (first, second, *rest)
     sizes = tuple(prod(x.shape) for x in tensors)
     ones = (1,) * len(sizes)
     return tuple(
@@ -189,7 +189,7 @@ def _check_mesh(tensors: Sequence[Any], indexing: str) -> None:
         if x.ndim > 1:
             raise ShapeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {_shown(x)}")
     if any(x.dtype != tensors[0].dtype for x in tensors):
-        raise ShapeError("torch.meshgrid expects all tensors to have the same dtype")
+        raise DtypeError("meshgrid expects all tensors to have the same dtype")
     if indexing not in ("ij", "xy"):
         raise ShapeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
 

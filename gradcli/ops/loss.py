@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, comparison, creation, exponential, indexing, reduction as reductions, views
+from gradcli.ops import arithmetic, creation, exponential, indexing, magnitude, views
+from gradcli.ops import reduction as reductions
 from gradcli.ops._losses import (
-    LEGACY, MODES, difference_loss, checked_mode, mode, reduced, refuse_gradient, torch_mode
+    LEGACY,
+    MODES,
+    checked_mode,
+    difference_loss,
+    mode,
+    reduced,
+    torch_mode,
 )  # fmt: skip
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import Constant, ErrorSample, T, positive, real, reals, sample
+from gradcli.ops._samples import ErrorSample, positive, real, reals, sample
 
 WITH_WEIGHT = f"(input: Tensor, target: Tensor, {LEGACY}, weight: Tensor?=None)"
 PLAIN = f"(input: Tensor, target: Tensor, {LEGACY})"
@@ -29,11 +36,11 @@ mse_of = difference_loss(
 )
 smooth_l1_of = difference_loss(
     "smooth_l1_loss", "smooth_l1_cpu", lambda d, b: np.where(abs(d) < b, 0.5 * d * d / b, abs(d) - 0.5 * b),
-    lambda d, b: np.where(abs(d) < b, d / b, np.sign(d)), lambda d, b: _of_dtype(comparison.abs_(d) < b, d) / b,
+    lambda d, b: np.where(abs(d) < b, d / b, np.sign(d)), lambda d, b: _of_dtype(magnitude.abs_(d) < b, d) / b,
 )  # fmt: skip
 huber_of = difference_loss(
     "huber_loss", "huber_cpu", lambda d, b: np.where(abs(d) < b, 0.5 * d * d, b * (abs(d) - 0.5 * b)),
-    lambda d, b: np.clip(d, -b, b), lambda d, b: _of_dtype(comparison.abs_(d) < b, d),
+    lambda d, b: np.clip(d, -b, b), lambda d, b: _of_dtype(magnitude.abs_(d) < b, d),
 )  # fmt: skip
 
 
@@ -72,7 +79,7 @@ def mse_loss(
 
 
 def _absolute_error(x: Any, target: Any) -> Any:
-    return comparison.abs_(x - target)
+    return magnitude.abs_(x - target)
 
 
 @composite("nn.functional", WITH_WEIGHT, samples=lambda: [sample(real(2, 3), reals(4, 5)(2, 3)), *_ERRORS], latex=r"|x - t|")

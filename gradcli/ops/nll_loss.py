@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, comparison, creation, indexing, reduction as reductions, softmax, views
+from gradcli.ops import arithmetic, indexing, softmax, views
+from gradcli.ops import reduction as reductions
 from gradcli.ops._dtype_text import scalar_type
-from gradcli.ops._dtypes import no_kernel, require_floating
+from gradcli.ops._dtypes import require_floating
 from gradcli.ops._families import Shape
-from gradcli.ops._losses import LEGACY, element_count, mode, reduced, refuse_gradient
+from gradcli.ops._losses import element_count, mode, refuse_gradient
 from gradcli.ops._op import Op, composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, index, real, reals, sample

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
-from gradcli.ops import rearrange
+from gradcli.ops import rearrange, views
 from gradcli.ops._dtype_text import c_type, scalar_type
 from gradcli.ops._families import Shape, broadcast_shapes
 from gradcli.ops._op import composite, op, spelling
@@ -330,6 +330,8 @@ def matmul(x: Any, y: Any) -> Any:
     a, b = x.ndim, y.ndim
     if a == 2 and b == 2:
         return mm(x, y)
+    if a > 1 and b > 1 and type(x) is type(y) is np.ndarray:
+        return matrix_product(x, y)
     if a == 0 or b == 0:
         raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D")
     if a == 1 and b == 1:
@@ -382,8 +384,8 @@ def _folded(x: Any, y: Any) -> Any:
     rows = large.shape[:-1]
     matrix = rearrange.reshape(large, (_count(rows), large.shape[-1]))
     if small.ndim == 1:
-        return rearrange._unsafe_view(mv(matrix, small), rows)
-    product = rearrange._unsafe_view(mm(matrix, small), (*rows, small.shape[1]))
+        return views._unsafe_view(mv(matrix, small), rows)
+    product = views._unsafe_view(mm(matrix, small), (*rows, small.shape[1]))
     return rearrange.contiguous(rearrange.transpose(product, -2, -1)) if swapped else product
 
 
@@ -399,9 +401,9 @@ def _batched(x: Any, y: Any) -> Any:
     left = rearrange.reshape(rearrange.expand(x, (*batch, n, x.shape[-1])), (count, n, x.shape[-1]))
     if y.ndim == 1:
         right = rearrange.unsqueeze(rearrange.reshape(rearrange.expand(y, (*batch, *y.shape)), (count, *y.shape)), 2)
-        return rearrange._unsafe_view(rearrange.squeeze_dim(bmm(left, right), -1), (*batch, n))
+        return views._unsafe_view(rearrange.squeeze_dim(bmm(left, right), -1), (*batch, n))
     right = rearrange.reshape(rearrange.expand(y, (*batch, *y.shape[-2:])), (count, *y.shape[-2:]))
-    return rearrange._unsafe_view(bmm(left, right), (*batch, *x.shape[-2:-1], y.shape[-1]))
+    return views._unsafe_view(bmm(left, right), (*batch, *x.shape[-2:-1], y.shape[-1]))
 
 
 def _count(shape: Shape) -> int:

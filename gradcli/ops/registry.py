@@ -8,17 +8,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import BindError
+from gradcli.ops import _index as index
 from gradcli.ops._signature import Signature, parse, type_name
 
 if TYPE_CHECKING:
     from gradcli.ops._op import Composite, Op
 
 FAMILIES = (
+    "norm", "statistics", "quantile", "calculus",
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
-    "creation", "rearrange", "reduction", "product", "contraction", "distance",
+    "creation", "views", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
+    "scatter_reduction", "subscript", "conversion", "sampling", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
+    "householder",
     "activation",
     "smooth_activation",
     "softmax",
+    "loss",
+    "classification_loss",
+    "nll_loss",
+    "convolution",
+    "normalization",
+    "group_normalization",
 )  # fmt: skip
 SPACES = ("nn.functional", "torch", "Tensor", "linalg", "special", "fft", "masked", "autograd")
 BARE = ("nn.functional", "torch", "Tensor")
@@ -27,6 +37,8 @@ _PREFIXES = {"F.": "nn.functional.", "torch.": ""}
 OVERLOADS: dict[str, list[Overload]] = {}
 ATTRIBUTES: set[str] = set()
 RECORDS: list[Op | Composite] = []
+_ready: dict[str, list[Overload]] = {}
+_ORDER = {f"ops.{family}": at for at, family in enumerate(FAMILIES)}
 
 
 class Results(tuple[Any, ...]):
@@ -44,10 +56,10 @@ class Results(tuple[Any, ...]):
 class Overload:
     """One signature of a public name and what it leads to: an op, or a function over ops."""
 
-    __slots__ = ("name", "text", "target", "record", "_signature")
+    __slots__ = ("_signature", "family", "name", "record", "target", "text")
 
-    def __init__(self, name: str, text: str | None, target: Callable[..., Any], record: Op | Composite) -> None:
-        self.name, self.text, self.target, self.record = name, text, target, record
+    def __init__(self, name: str, text: str | None, record: Op | Composite, family: str) -> None:
+        self.name, self.text, self.target, self.record, self.family = name, text, record, record, family
         self._signature: Signature | None = None
 
     @property
@@ -58,29 +70,51 @@ class Overload:
         return self._signature
 
 
-def add(words: str, name: str, text: str | None, record: Op | Composite) -> None:
+def add(words: str, name: str, text: str | None, record: Op | Composite, family: str) -> None:
     """Add an overload under each of the words: `torch Tensor special.expit`; a bare namespace stands for itself and `name`."""
     for word in words.split():
         qualified = f"{word}.{name}" if word in SPACES else word
-        OVERLOADS.setdefault(qualified, []).append(Overload(qualified, text, record, record))
+        OVERLOADS.setdefault(qualified, []).append(Overload(qualified, text, record, family))
 
 
 @lru_cache(maxsize=1)
 def load() -> None:
-    """Import every family, so that all names are known."""
+    """Run every family, so that all records are there."""
     for family in FAMILIES:
-        import_module(f"gradcli.ops.{family}")
+        import_module(f"gradcli.ops.{family}").__doc__  # noqa: B018 - the first attribute runs a lazy module
+
+
+def index_data() -> dict[str, Any]:
+    """Return what the index holds, computed from the records: qualified name → families, attributes, result names."""
+    load()
+    declared = {q: " ".join(dict.fromkeys(o.family for o in _sorted(found))) for q, found in sorted(OVERLOADS.items())}
+    results = frozenset(name for record in RECORDS for name in record.outputs or ())
+    return {"DECLARED": declared, "ATTRIBUTES": frozenset(ATTRIBUTES), "RESULTS": results}
+
+
+def _sorted(found: Sequence[Overload]) -> list[Overload]:
+    """Return overloads in the order they are tried: that of FAMILIES, then of declaration."""
+    return sorted(found, key=lambda overload: _ORDER.get(overload.family, 0))
+
+
+def overloads(qualified: str) -> list[Overload]:
+    """Return the overloads of a qualified name, in the order they are tried."""
+    found = _ready.get(qualified)
+    if found is None:
+        for family in index.DECLARED[qualified].split():
+            import_module(f"gradcli.{family}").__doc__  # noqa: B018 - the first attribute runs a lazy module
+        found = _ready[qualified] = _sorted(OVERLOADS[qualified])
+    return found
 
 
 @lru_cache(maxsize=None)
 def find_exact(dotted: str) -> str | None:
     """Return the qualified name of an exact spelling (`F.softmax`, `torch.linalg.solve`, `Tensor.unfold`), or None."""
-    load()
-    if dotted in OVERLOADS:
+    if dotted in index.DECLARED:
         return dotted
     for prefix, replacement in _PREFIXES.items():
         rest = replacement + dotted.removeprefix(prefix)
-        if dotted.startswith(prefix) and rest in OVERLOADS:
+        if dotted.startswith(prefix) and rest in index.DECLARED:
             return rest
     return None
 
@@ -88,48 +122,40 @@ def find_exact(dotted: str) -> str | None:
 @lru_cache(maxsize=None)
 def find_bare(name: str) -> str | None:
     """Return the qualified name of a bare one: looked for in nn.functional, then torch, then Tensor."""
-    load()
-    return next((f"{space}.{name}" for space in BARE if f"{space}.{name}" in OVERLOADS and name not in ATTRIBUTES), None)
+    return _first(BARE, name)
 
 
 @lru_cache(maxsize=None)
 def find_method(name: str) -> str | None:
     """Return the qualified name of a method: looked for in Tensor first."""
-    load()
-    spaces = ("Tensor", "nn.functional", "torch")
-    return next((f"{space}.{name}" for space in spaces if f"{space}.{name}" in OVERLOADS and name not in ATTRIBUTES), None)
+    return _first(("Tensor", "nn.functional", "torch"), name)
+
+
+def _first(spaces: Sequence[str], name: str) -> str | None:
+    qualified = (f"{space}.{name}" for space in spaces)
+    return next((q for q in qualified if q in index.DECLARED and not (name in index.ATTRIBUTES and q.startswith("Tensor."))), None)
 
 
 def find_attribute(name: str) -> str | None:
     """Return the qualified name of an attribute that is an op (`T`, `mH`, `real`), or None."""
-    load()
-    return f"Tensor.{name}" if name in ATTRIBUTES else None
+    return f"Tensor.{name}" if name in index.ATTRIBUTES else None
 
 
 def names() -> list[str]:
     """Return every spelling: the qualified names and the bare ones."""
-    load()
-    return sorted({*OVERLOADS, *(q.rpartition(".")[2] for q in OVERLOADS if q.rpartition(".")[0] in BARE)})
+    return sorted({*index.DECLARED, *(q.rpartition(".")[2] for q in index.DECLARED if q.rpartition(".")[0] in BARE)})
 
 
-@lru_cache(maxsize=1)
 def result_names() -> frozenset[str]:
     """Return the names of the results of ops with several (`values`, `Q`, `eigenvectors`)."""
-    load()
-    return frozenset(name for record in RECORDS for name in record.outputs or ())
-
-
-def overloads(qualified: str) -> list[Overload]:
-    """Return the overloads of a qualified name, in the order they are tried."""
-    load()
-    return OVERLOADS[qualified]
+    return index.RESULTS
 
 
 @lru_cache(maxsize=None)
 def shortest(qualified: str) -> str:
     """Return the shortest name that finds this op: `matmul` for `torch.matmul`, `linalg.solve`, `Tensor.unfold`."""
     name = qualified.rpartition(".")[2]
-    if name in ATTRIBUTES:
+    if name in index.ATTRIBUTES and qualified == f"Tensor.{name}":
         return name
     found = find_bare(name)
     if found and (found == qualified or _same(found, qualified)):
@@ -139,13 +165,13 @@ def shortest(qualified: str) -> str:
 
 def _same(one: str, other: str) -> bool:
     """Return whether two qualified names lead to a record in common."""
-    records = {id(o.record) for o in OVERLOADS[one]}
-    return any(id(o.record) in records for o in OVERLOADS[other])
+    records = {id(o.record) for o in overloads(one)}
+    return any(id(o.record) in records for o in overloads(other))
 
 
 def call(qualified: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Apply the first overload that the arguments fit; raise BindError with PyTorch's text where none does."""
-    choices = OVERLOADS[qualified]
+    choices = _ready.get(qualified) or overloads(qualified)
     name = qualified.rpartition(".")[2]
     if len(choices) == 1:
         return _results(choices[0], choices[0].target(*choices[0].signature.bind(name, args, kwargs)))

@@ -16,11 +16,11 @@ from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, index as integers, mask as booleans, real as reals, sample
 
 
-def _scatter_rule(x: Any, dim: int, index: Any, src: Any = None, *_: Any) -> Shape:
+def scatter_rule(x: Any, dim: int, index: Any, src: Any = None, *_: Any) -> Shape:
     at = normalize_dim(dim, x.ndim)
-    indexing.check_index("scatter", index)
     if 0 in index.shape:
         return x.shape  # type: ignore[no-any-return]
+    indexing.check_index("scatter", index)
     indexing.check_ranks(index, x)
     _check_sizes(x, at, index, src if hasattr(src, "shape") else None)
     indexing.check_bounds(index, x.shape[at] if x.ndim else 1, at)
@@ -37,46 +37,46 @@ def _check_sizes(x: Any, at: int, index: Any, src: Any) -> None:
         raise ShapeError(f"Expected index {list(index.shape)} to be no larger than self {list(x.shape)} apart from dimension {at}{more}")
 
 
-def _prepared(x: Any, dim: int, index: Any) -> tuple[Any, tuple[Any, ...], Any]:
+def prepared(x: Any, dim: int, index: Any) -> tuple[Any, tuple[Any, ...], Any]:
     """Return a copy with at least one dimension, the places in it that the index names, and the index."""
     out = np.atleast_1d(np.array(x, order="C"))
     where = np.atleast_1d(index)
     return out, indexing.along(where, dim % out.ndim), where
 
 
-def _matching(src: Any, where: Any) -> Any:
+def matching(src: Any, where: Any) -> Any:
     """Return the elements of `src` that have an index."""
     return np.atleast_1d(src)[tuple(slice(n) for n in where.shape)] if hasattr(src, "shape") and src.ndim else src
 
 
 def _scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
-    out, places, where = _prepared(x, dim, index)
+    out, places, where = prepared(x, dim, index)
     if where.size:
-        out[places] = _matching(src, where)
+        out[places] = matching(src, where)
     return out.reshape(x.shape)
 
 
 def _scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
-    out, places, where = _prepared(x, dim, index)
+    out, places, where = prepared(x, dim, index)
     if where.size:
-        np.add.at(out, places, _matching(src, where))
+        np.add.at(out, places, matching(src, where))
     return out.reshape(x.shape)
 
 
 _SRC = "(input: Tensor, dim: int, index: Tensor, src: Tensor)"
 _IJ = integers([[0, 1, 0], [1, 0, 1]])
 scatter = op(
-    "scatter", lambda x, dim, index, src: _scatter(x, dim, index, src), signature=_SRC, shape=_scatter_rule,
+    "scatter", lambda x, dim, index, src: _scatter(x, dim, index, src), signature=_SRC, shape=scatter_rule,
     vjp=dict(x=lambda g, dim, index: scatter_value(g, dim, index, 0), src=lambda g, dim, index: indexing.gather(g, dim, index)),
     samples=lambda: [sample(reals(2, 3), 1, integers([[0, 2], [1, 0]]), reals(2, 2))],
 )  # fmt: skip
 scatter_value = op(
-    "scatter", lambda x, dim, index, value: _scatter(x, dim, index, value), grad_fn="ScatterBackward1", shape=_scatter_rule,
+    "scatter", lambda x, dim, index, value: _scatter(x, dim, index, value), grad_fn="ScatterBackward1", shape=scatter_rule,
     signature="(input: Tensor, dim: int, index: Tensor, value: Scalar)", vjp=dict(x=lambda g, dim, index: scatter_value(g, dim, index, 0)),
     samples=lambda: [sample(reals(2, 3), 0, _IJ, 1.5), ErrorSample((reals(2), 0, integers([2]), 1.0), "index 2 is out of bounds")],
 )  # fmt: skip
 scatter_add = op(
-    "scatter_add", lambda x, dim, index, src: _scatter_add(x, dim, index, src), signature=_SRC, shape=_scatter_rule,
+    "scatter_add", lambda x, dim, index, src: _scatter_add(x, dim, index, src), signature=_SRC, shape=scatter_rule,
     vjp=dict(x=lambda g: g, src=lambda g, dim, index: indexing.gather(g, dim, index)),
     samples=lambda: [sample(reals(2, 3), 0, _IJ, reals(2, 3)), sample(reals(3), 0, integers([0, 0]), reals(2))],
 )  # fmt: skip
@@ -111,16 +111,20 @@ def _index_add_rule(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -
     return x.shape  # type: ignore[no-any-return]
 
 
-def _index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
+def along_vector(x: Any, dim: int, source: Any) -> tuple[Any, Any, Any]:
+    """Return a copy of x, the copy and the source both with the dimension in front."""
     out = np.atleast_1d(np.array(x, order="C"))
     at = dim % out.ndim
-    moved = np.moveaxis(out, at, 0)
-    value = np.moveaxis(np.atleast_1d(source), at, 0) if source.ndim else source
+    return out, np.moveaxis(out, at, 0), np.moveaxis(source, at, 0) if getattr(source, "ndim", 0) else source
+
+
+def _index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
+    out, moved, value = along_vector(x, dim, source)
     np.add.at(moved, np.atleast_1d(index), value if alpha == 1 else value * alpha)
     return out.reshape(x.shape)
 
 
-def _picked(g: Any, dim: int, index: Any, shape: Shape) -> Any:
+def picked(g: Any, dim: int, index: Any, shape: Shape) -> Any:
     """Return what `index_add` and `index_copy` hand to their source of this shape."""
     if shape:
         return views.expand(indexing.index_select(g, dim, index), shape)
@@ -130,7 +134,7 @@ def _picked(g: Any, dim: int, index: Any, shape: Shape) -> Any:
 index_add = op(
     "index_add", lambda x, dim, index, source, alpha=1: _index_add(x, dim, index, source, alpha), shape=_index_add_rule,
     signature="(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Scalar=1)",
-    vjp=dict(x=lambda g: g, source=lambda g, dim, index, source_shape, alpha: _times(_picked(g, dim, index, source_shape), alpha)),
+    vjp=dict(x=lambda g: g, source=lambda g, dim, index, source_shape, alpha: _times(picked(g, dim, index, source_shape), alpha)),
     samples=lambda: [sample(reals(3, 2), 0, integers([2, 0, 2]), reals(3, 2), alpha=0.5)],
 )  # fmt: skip
 
@@ -140,20 +144,16 @@ def _times(g: Any, alpha: Any) -> Any:
 
 
 def _masked_rule(x: Any, mask: Any, source: Any) -> Shape:
-    indexing.check_mask(mask, f"masked_scatter_ only supports boolean masks, but got mask with dtype {_kind(mask)}")
+    indexing.check_mask(mask, f"masked_scatter_ only supports boolean masks, but got mask with dtype {scalar_type(mask)}")
     if dtype_name(x) != dtype_name(source):
         raise DtypeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {_kind(x)} and {_kind(source)}"
+            f"masked_scatter: expected self and source to have same dtypes but got {scalar_type(x)} and {scalar_type(source)}"
         )
     shape = indexing.broadcast_rule(x, mask)
     values = views.array_of(mask)
     if values is not None and np.count_nonzero(np.broadcast_to(values, shape)) > views.numel(source):
         raise NumericError("Number of elements of source < number of ones in mask", code="GC301")
     return shape
-
-
-def _kind(x: Any) -> str:
-    return scalar_type(x)
 
 
 def _masked_scatter(x: Any, mask: Any, source: Any) -> Any:

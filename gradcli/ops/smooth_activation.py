@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import NumericError, ShapeError
-from gradcli.ops import comparison, creation, exponential, joining, slicing, trigonometric
+from gradcli.ops import creation, exponential, joining, magnitude, slicing, trigonometric
 from gradcli.ops._dtypes import require_floating
 from gradcli.ops._families import Shape, conj, normalize_dim
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._samples import ErrorSample, real, reals, sample, unary
-from gradcli.ops.activation import PLAIN, activation, backward_of, no_in_place
+from gradcli.ops.activation import PLAIN, activation, backward_of
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -260,7 +260,7 @@ glu = op(
 @composite("nn.functional", "(input: Tensor)", samples=lambda: unary(reals(-3, 3, 0)), latex=r"\frac{x}{1 + |x|}")
 def softsign(x: Any) -> Any:
     """Return x / (1 + |x|)."""
-    return x / (comparison.abs_(x) + 1)
+    return x / (magnitude.abs_(x) + 1)
 
 
 @composite("nn.functional", "(input: Tensor)", samples=lambda: unary(), latex=r"x - \tanh x")

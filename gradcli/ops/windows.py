@@ -95,6 +95,13 @@ def _strided(x: Any, size: Shape, stride: Shape, storage_offset: int | None = No
     return strided(flat, size, tuple(s * flat.itemsize for s in stride), writeable=False)
 
 
+def strided_into(x: Any, src: Any, size: Shape, stride: Shape, storage_offset: int | None = None) -> Any:
+    """Return a copy of x in which an `as_strided` view of it holds another tensor."""
+    out = np.array(x, order="C")
+    out.reshape(-1)[_positions(out, size, stride, storage_offset)] = src
+    return out
+
+
 def _strided_back(g: Any, input_shape: Shape, size: Shape, stride: Shape, storage_offset: int | None) -> Any:
     out = np.zeros(input_shape, g.dtype)
     np.add.at(out.reshape(-1), _positions(out, size, stride, storage_offset), g)

@@ -30,7 +30,7 @@ from gradcli.report.graph import ForwardNode, GraphReport, Leaf, walk_backward
 from gradcli.report.run import BackwardRow, Kind, RunReport, StepRow, TensorRow, ZeroGradRow, number_row
 
 
-def op_name(target: str | None, slots: Any = None) -> str | None:
+def op_name(target: str | None) -> str | None:
     """Return the name under which reports show what an Apply did: the shortest that finds the op.
 
     Example: `op_name("operator.add")` is `"add"`, `op_name("torch.matmul")` is `"matmul"`.
@@ -110,8 +110,13 @@ def forward_nodes(evaluation: Evaluation) -> Iterator[ForwardNode]:
     graph = evaluation.graph
     for leaf in graph.leaves:
         yield _node(evaluation, leaf.slot, ())
+    sources: dict[int, list[int]] = {}
     for out, used in _made_by(graph.statements):
-        yield _node(evaluation, out, tuple(dict.fromkeys(graph.values[slot].name for slot in used)))
+        slots = [source for slot in used for source in sources.get(slot, [slot])]
+        if graph.values[out].name:
+            yield _node(evaluation, out, tuple(dict.fromkeys(graph.values[slot].name for slot in slots)))
+        else:
+            sources[out] = slots
 
 
 def _node(evaluation: Evaluation, slot: int, inputs: tuple[str, ...]) -> ForwardNode:

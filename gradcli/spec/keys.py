@@ -110,7 +110,7 @@ def dtype(reading: Reading, mapping: YamlMapping, key: str = "dtype") -> str | N
         return DTYPES[text].name
     every = ", ".join(dict.fromkeys(dtype.name for dtype in DTYPES.values()))
     hint = reading.findings.suggest(text, DTYPES, f"the dtypes are {every}")
-    wrong(reading, node, f"`{key}`", "a dtype", hint)
+    reading.findings.add("GC303", f"`{key}` must be a dtype, not {found(node)}", node.span, hint)
     return None
 
 

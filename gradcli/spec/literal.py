@@ -93,10 +93,10 @@ def _ragged(reading: Reading, item: Any, inner: tuple[int, ...], shape: tuple[in
     for at, (length, got) in enumerate(zip(inner, shape, strict=False)):
         if length != got:
             message = f"expected sequence of length {length} at dim {dim + at} (got {got})"
-            reading.findings.add("GC301", message, item.span, "all rows of a tensor have the same length")
+            reading.findings.add("GC307", message, item.span, "all rows of a tensor have the same length")
             return
     message = "numbers and lists stand side by side in a literal"
-    reading.findings.add("GC115", message, item.span, "all rows of a tensor have the same depth")
+    reading.findings.add("GC307", message, item.span, "all rows of a tensor have the same depth")
 
 
 def _number(reading: Reading, item: YamlScalar) -> Any:

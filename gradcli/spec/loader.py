@@ -68,7 +68,7 @@ def load_tree(
 
 
 def expected_error(text: str | bytes, file: str = "-") -> str | None:
-    """The text under `raises` of a spec that is itself what is wrong; None where there is none or nothing is readable."""
+    """The text under `raises` of a spec that is wrong itself; None where there is none or nothing can be read."""
     try:
         root = read(text, file).root
     except SpecError:
@@ -91,6 +91,9 @@ class SpecReader:
         mapping = mapping_of(self.reading, root, "a spec", "a mapping with `inputs`, `parameters` and `ops`")
         if mapping is None:
             return self.reading.graph
+        if not mapping.entries:
+            hint = "declare at least one tensor under `inputs`, `parameters` or `ops`"
+            self.reading.findings.add("GC105", "the spec is empty", root.span, hint)
         check_keys(self.reading, mapping, (*KEYS, *filter(_is_own, mapping.keys())), "a spec")
         self._head(mapping)
         self._declare(mapping)

@@ -46,6 +46,7 @@ class Space(str):
     __slots__ = ()
 
 
+_UNFINISHED = (Scope, Space)
 Found: TypeAlias = Arg | Scope | Space
 """What a part of an expression is: an argument, or a group or namespace whose member is still to come."""
 
@@ -67,11 +68,11 @@ class Lowering:
 
     def text(self, scalar: YamlScalar, out: int | None = None) -> Arg:
         """Lower the expression that a scalar holds; its outermost operation writes the slot `out`."""
-        return self._read(scalar, scalar.text, 0, lambda node: self.value(node, out))
+        return self._read(scalar, scalar.text, 0, self.value, out)
 
     def iterable(self, scalar: YamlScalar, offset: int) -> Arg:
         """Lower what a loop goes over: the text from `offset` on, which may be a `range` or a `zip`."""
-        return self._read(scalar, scalar.text[offset:], offset, self._iterable)
+        return self._read(scalar, scalar.text[offset:], offset, self._iterable, None)
 
     def block(self, read: Callable[[], Arg]) -> Block:
         """The statements that `read` makes, apart from those so far, and their result."""
@@ -82,11 +83,13 @@ class Lowering:
         finally:
             self.statements = outer
 
-    def _read(self, scalar: YamlScalar, text: str, offset: int, lower: Callable[[ast.expr], Arg]) -> Arg:
+    def _read(
+        self, scalar: YamlScalar, text: str, offset: int, lower: Callable[[ast.expr, int | None], Arg], out: int | None
+    ) -> Arg:
         self.scalar, self.offset, self.depth = scalar, offset, 0
         try:
             self.expression: Expression = parse(text)
-            return lower(self.expression.node)
+            return lower(self.expression.node, out)
         except ExpressionError as error:
             self._note(error)
         except RecursionError:
@@ -127,6 +130,8 @@ class Lowering:
 
     def value(self, node: ast.expr, out: int | None = None) -> Arg:
         """Lower a node; where its outermost operation computes something, that goes to the slot `out`."""
+        if type(node) is ast.Constant:
+            return self._constant(node, out)
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self._too_deep(node)
@@ -152,7 +157,7 @@ class Lowering:
             else:
                 found = _STEPS[type(node)](self, node, cast(Arg, found), None if spine else out)
         self.depth -= 1
-        return self._no_value(node, found) if isinstance(found, Scope | Space) else found
+        return self._no_value(node, found) if isinstance(found, _UNFINISHED) else found
 
     def _too_deep(self, node: ast.expr) -> NoReturn:
         raise too_deep(*self.expression.extent(node))
@@ -212,7 +217,7 @@ class Lowering:
     def _of_space(self, node: ast.Attribute, space: Space) -> Found:
         if space == "torch" and node.attr in DTYPES:
             return Literal(DTYPES[node.attr])
-        if space in ("torch", "math") and node.attr in CONSTANTS:
+        if space == "torch" and node.attr in CONSTANTS:
             return Literal(CONSTANTS[node.attr])
         return Space(f"{space}.{node.attr}")
 
@@ -223,7 +228,7 @@ class Lowering:
 
     # atoms
 
-    def _constant(self, node: Any, out: int | None) -> Found:
+    def _constant(self, node: Any, out: int | None) -> Arg:
         if type(node.value) is bytes:
             return self.error("GC121", "a bytes string is not part of the language", node)
         return Literal(node.value)
@@ -320,99 +325,7 @@ class Lowering:
             return self.emit(f"attr.{name}", (value,), (), self.span(node), out, numbered=False)
         return self.mistake(unknown_attribute(self.reading, name), node, name)
 
-    # calls
 
-    def _op_of(self, func: ast.Attribute) -> str | None:
-        """The op that a dotted name in front of `(` is, or None where it is a method of a value."""
-        names = [func.attr]
-        node = func.value
-        while type(node) is ast.Attribute:
-            names.append(node.attr)
-            node = node.value
-        if type(node) is not ast.Name or node.id not in self.reading.spaces:
-            return None
-        return self.reading.ops.find_exact(".".join([node.id, *reversed(names)]))
-
-    def _call(self, node: Any, out: int | None) -> Found:
-        func = node.func
-        if type(func) is ast.Name:
-            target = self.reading.ops.find_bare(func.id) or (f"builtin.{func.id}" if func.id in BUILTINS else None)
-            if target is None:
-                return self.mistake(unknown_op(self.reading, self.scope, func.id), func)
-        elif type(func) is ast.Attribute:
-            target = self._op_of(func)
-        else:
-            return self.error("GC121", "only ops and methods can be called", func)
-        assert target is not None
-        args, kwargs = self._arguments(node)
-        if not target.startswith("builtin."):
-            self._check_arity(target, len(args), node)
-        return self.emit(target, args, kwargs, self.span(node), out)
-
-    def _method(self, node: Any, value: Arg, out: int | None) -> Found:
-        name: str = node.func.attr
-        if name not in VALUE_METHODS and not self.reading.ops.find_method(name):
-            return self.mistake(unknown_method(self.reading, name), node.func, name)
-        args, kwargs = self._arguments(node)
-        if name not in VALUE_METHODS:
-            self._check_arity(self.reading.ops.find_method(name) or "", len(args) + 1, node)
-        return self.emit(f"method.{name}", (value, *args), kwargs, self.span(node), out)
-
-    def _arguments(self, node: ast.Call) -> tuple[tuple[Arg, ...], tuple[tuple[str, Arg], ...]]:
-        args = tuple([self.value(argument) for argument in node.args])
-        if not node.keywords:
-            return args, ()
-        kwargs: dict[str, Arg] = {}
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                self.refuse(ast.Starred, keyword)
-            elif keyword.arg in kwargs:
-                self.error("GC206", f"the argument `{keyword.arg}` is given twice", keyword)
-            else:
-                self._check_keyword(keyword)
-                kwargs[keyword.arg] = self.value(keyword.value)
-        return args, tuple(kwargs.items())
-
-    def _check_arity(self, qualified: str, count: int, node: ast.Call) -> None:
-        """Hold the arguments to what the op takes at most; whether they fit is seen when it is applied."""
-        arity = self.reading.arity(qualified)
-        name = qualified.rpartition(".")[2]
-        if count > arity.most:
-            message = f"{name}() takes {arity.most} positional arguments but {count} were given"
-            self.error("GC206", message, node)
-        for keyword in node.keywords:
-            if keyword.arg is not None and keyword.arg not in arity.names and keyword.arg not in ("out", "inplace"):
-                hint = self.reading.findings.suggest(keyword.arg, arity.names, f"it takes {', '.join(arity.names)}")
-                self.error("GC206", f"{name}() got an unexpected keyword argument '{keyword.arg}'", keyword, hint)
-
-    def _check_keyword(self, keyword: ast.keyword) -> None:
-        if keyword.arg == "out":
-            hint = "the name of a result is the key of its op"
-            self.error("GC122", "`out=` is not part of the language", keyword, hint)
-        elif keyword.arg == "inplace" and getattr(keyword.value, "value", None) is not False:
-            self.error("GC122", "`inplace=` is not part of the language", keyword,
-                       "leave it out: the result is a new tensor under its own name")  # fmt: skip
-
-    def _iterable(self, node: ast.expr) -> Arg:
-        if type(node) is not ast.Call or type(node.func) is not ast.Name or node.func.id not in ITERATORS:
-            return self.value(node)
-        read = self._iterable if node.func.id == "zip" else self.value
-        args = tuple([read(argument) for argument in node.args])
-        if node.keywords:
-            self.error("GC206", f"`{node.func.id}` takes no keywords", node.keywords[0])
-        if not args or (node.func.id == "range" and len(args) > 3):
-            takes = "1 to 3 numbers" if node.func.id == "range" else "tensors"
-            self.error("GC206", f"`{node.func.id}` takes {takes}", node)
-        return self.emit(f"builtin.{node.func.id}", args, (), self.span(node), None)
-
-
-_FIRST: dict[type[ast.expr], str] = {
-    ast.BinOp: "left",
-    ast.UnaryOp: "operand",
-    ast.Compare: "left",
-    ast.Subscript: "value",
-    ast.Attribute: "value",
-}
 _NAMED = (ast.Attribute, ast.Call)
 _ATOMS: dict[type[ast.expr], Callable[[Lowering, Any, int | None], Found]] = {
     ast.Name: Lowering._name,

@@ -27,7 +27,7 @@ from gradcli.types.dtype import DEFAULT, DTYPES
 
 RECORDED = Path(__file__).parent / "opinfo-2.13.json"
 OPERATORS = {"__getitem__": "Tensor.__getitem__", "__rmatmul__": "Tensor.__rmatmul__"}
-REORDERED = {"einsum": lambda arguments: arguments[::-1]}
+REORDERED = {"einsum": lambda arguments: arguments[::-1], "where": lambda a: [a[1], a[0], *a[2:]]}
 UNSEEDED = {"nn.functional.dropout"}
 
 
@@ -215,7 +215,7 @@ def compare_graphs(theirs: list[torch.Tensor], ours: list[Tensor]) -> str | None
     for at, (t, o) in enumerate(zip(theirs, ours, strict=True)):
         if t.requires_grad != o.requires_grad:
             return f"result {at}: requires_grad {o.requires_grad}, expected {t.requires_grad}"
-        expected, found = t.grad_fn and t.grad_fn.name(), o.grad_fn and o.grad_fn.name()
+        expected, found = t.grad_fn and t.grad_fn.name().removeprefix("torch::autograd::"), o.grad_fn and o.grad_fn.name()
         if expected != found:
             return f"result {at}: grad_fn {found}, expected {expected}"
     expected_names, found_names = node_names([t.grad_fn for t in theirs]), node_names([o.grad_fn for o in ours])

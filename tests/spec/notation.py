@@ -91,8 +91,9 @@ def _statement(graph: Graph, s: Statement) -> str:
         then, otherwise = block(graph, s.then), block(graph, s.otherwise)
         return f"branch {block(graph, s.condition)} {then} else {otherwise} -> {', '.join(merged)}"
     assert isinstance(s, Loop)
+    kept = [" kept" if c.update is None else "" for c in s.carry]
     carry = ", ".join(
-        f"{_name(graph, c.outside)}: {form(graph, c.initial)}" + ("" if c.update is not None else " kept") for c in s.carry
+        f"{_name(graph, c.outside)}: {form(graph, c.initial)}{k}" for c, k in zip(s.carry, kept, strict=True)
     )
     targets = ", ".join(_name(graph, target) for target in s.targets)
     turns = f"while {block(graph, s.condition)}" if s.condition else f"for {targets} in {block(graph, s.over)}"

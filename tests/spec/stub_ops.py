@@ -51,7 +51,8 @@ ATTRIBUTES = {"T", "mT", "real"}
 
 
 def find_bare(name: str) -> str | None:
-    return next((f"{space}.{name}" for space in ("nn.functional", "torch", "Tensor") if f"{space}.{name}" in SIGNATURES), None)
+    qualified = (f"{space}.{name}" for space in ("nn.functional", "torch", "Tensor"))
+    return next((q for q in qualified if q in SIGNATURES), None)
 
 
 def find_exact(dotted: str) -> str | None:

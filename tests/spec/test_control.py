@@ -89,7 +89,9 @@ def test_a_loop_is_ordered_as_a_whole() -> None:
 def test_a_branch_shows_what_both_sides_declare() -> None:
     """Names of both sides are seen outside, of nested scopes too; each side is ordered on its own."""
     graph = load(
-        HEAD + "  s: {if: x > 0, then: {o: t, t: -x, e: {ops: {h: x}}}, else: {e: {ops: {h: y}}, o: y}}\n  z: s.e.h + s.o\n"
+        HEAD
+        + "  s: {if: x > 0, then: {o: t, t: -x, e: {ops: {h: x}}}, else: {e: {ops: {h: y}}, o: y}}\n"
+        + "  z: s.e.h + s.o\n"
     )
     assert lines(graph) == [
         "branch {s.0 = operator.gt(x, 0); s.0} {s.t = operator.neg(x); s.o = s.t; s.e.h = x; -}"

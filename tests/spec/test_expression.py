@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli.errors import SpecError
+from gradcli.source.diagnostic import Diagnostic
 from gradcli.spec.document import from_data
 from gradcli.spec.expression import ExpressionError, parse
 from gradcli.spec.loader import load_tree
@@ -67,17 +68,23 @@ def _load(text: str) -> None:
         "backward": [text, {"output": text, "v": text, "inputs": [text]}, {"zero_grad": text}],
         "expect": {text: text, "y": {"value": text, "grad": text, "dtype": text, "grad_fn": text}},
     }
+    found: list[Diagnostic] = []
     try:
         load_tree(from_data(data), ops=stub_ops)
     except SpecError as error:
-        assert all(d.span is not None and d.span.column >= 1 and d.span.length >= 1 for d in error.diagnostics)
+        found = error.diagnostics
+    assert all(d.span is not None and d.span.column >= 1 and d.span.length >= 1 for d in found)
 
 
-words = st.sampled_from(
+WORDS = (
     "x y t h l.h s.o y.0 relu torch F. linalg.qr nan inf 1j 1e999 float64 True None ... ( ) [ ] { } , : = := + - * ** @ /"
-    " // % < <= == != & | ^ ~ << and or not in is if else for lambda await yield . .T .sum .sum( .shape .grad .add_( _ __"
-    " 'a' b'a' f'{x}' \" ' # \\ \n range( zip( len( = é ﬁ 0 1 99 0x1 1_0 ; ! $ ? *x **x [1:2, None] del import".split(" ")
+    " // % <"
+    " <= == != & | ^ ~ << and or not in is if else for lambda"
+    " await yield . .T .sum .sum( .shape .grad"
+    " .add_( _ __"
+    " 'a' b'a' f'{x}' \" ' # \\ \n range( zip( len( = é ﬁ 0 1 99 0x1 1_0 ; ! $ ? *x **x [1:2, None] del import"
 )
+words = st.sampled_from(WORDS.split(" "))
 
 
 @settings(max_examples=300, deadline=None)

@@ -86,7 +86,7 @@ CASES = [
 
 @pytest.mark.parametrize(("text", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_an_expression_becomes_its_operations(text: str, expected: list[str]) -> None:
-    """Each operator or call is one statement in Python's order of evaluation; the outermost writes the op's own slot."""
+    """Each operator or call is one statement in Python's order of evaluation; the outermost writes the op's slot."""
     assert ops(text) == expected
 
 
@@ -117,7 +117,10 @@ def test_places_count_characters() -> None:
     assert spans == [(5, 15), (5, 7)]
 
 
-@pytest.mark.parametrize("text", ["x" + " + x" * 5_000, "x" + ".relu()" * 5_000, "-" * 2_000 + "x", "x" + "[0]" * 5_000])
+CHAINS = ["x" + " + x" * 5_000, "x" + ".relu()" * 5_000, "-" * 2_000 + "x", "x" + "[0]" * 5_000]
+
+
+@pytest.mark.parametrize("text", CHAINS, ids=["sum", "methods", "signs", "indices"])
 def test_long_chains_are_read(text: str) -> None:
     """A chain of thousands of operations is one expression as any other."""
     graph = load(HEAD + f"  z: {text}\n")
