@@ -16,8 +16,8 @@ from gradcli.api.run import evaluate
 from gradcli.api.spec import Options, Spec, load
 from gradcli.autograd import backward
 from gradcli.autograd.tensor import Tensor
-from gradcli.errors import SpecError
-from gradcli.graph.evaluate import Evaluation, Limits
+from gradcli.errors import OpError, SpecError
+from gradcli.graph.evaluate import Evaluation, Limits, located
 from gradcli.graph.graph import BackwardStep, Block, Ref
 from gradcli.report.collect import forward_nodes, roots
 from gradcli.report.gradcheck import GradcheckReport, GradcheckRow
@@ -91,7 +91,10 @@ def _compare(
     v = _seed(tensor)
     leaves = [n for n in _leaf_names(spec) if isinstance(evaluation[n], Tensor) and evaluation[n].requires_grad]
     tensors: Sequence[Tensor] = [evaluation[name] for name in leaves]
-    found = backward.grad([tensor], tensors, [v], allow_unused=True)
+    try:
+        found = backward.grad([tensor], tensors, [v], allow_unused=True)
+    except OpError as error:
+        raise spec.located(located(error, spec.graph.values[spec.graph.names[output]].span)) from error
 
     def value(name: str, data: Any) -> float:
         again = _evaluated(spec, {**point, name: data}, limits)[output]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcli.api.spec import Options, Spec, load, loads, unknown
+from gradcli.api.spec import Options, Spec, from_mapping, load, unknown
 from gradcli.errors import SpecError
-from gradcli.graph.graph import Data, LeafValue
 from gradcli.source.diagnostic import Diagnostic
 from gradcli.spec.findings import nearest
 
@@ -119,50 +116,7 @@ def as_spec(spec: Spec | str | Path | Mapping[str, Any], options: Options | None
     """Return a loaded spec from any form that `run` takes."""
     if isinstance(spec, Spec):
         return spec
-    return _from_mapping(spec, options) if isinstance(spec, Mapping) else load(spec, options)
-
-
-def _from_mapping(mapping: Mapping[str, Any], options: Options | None) -> Spec:
-    """Return the spec of a mapping: it is read as JSON, and arrays take the place of their tensors' forms."""
-    import json
-
-    arrays = {
-        name: value
-        for section in ("inputs", "parameters")
-        for name, value in (mapping.get(section) or {}).items()
-        if _is_array(value) or (isinstance(value, Mapping) and _is_array(value.get("value")))
-    }
-    spec = loads(json.dumps(_jsonable(mapping), ensure_ascii=False), "<mapping>", options)
-    for at, leaf in enumerate(spec.graph.leaves):
-        name = spec.graph.values[leaf.slot].name
-        if name in arrays:
-            value = arrays[name]
-            array = _override(spec, name, value["value"] if isinstance(value, Mapping) else value)
-            spec.graph.leaves[at] = _with_array(leaf, array)
-    return spec
-
-
-def _with_array(leaf: LeafValue, array: Any) -> LeafValue:
-    return replace(leaf, form=replace(leaf.form, source=Data(array, array=True)))
-
-
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "__array__") or hasattr(value, "__apply__")
-
-
-def _jsonable(value: Any) -> Any:
-    """Return a spec's data as JSON has it: arrays as lists, what JSON lacks as the texts of a spec."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if _is_array(value):
-        return _jsonable(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, (complex, float)) and not math.isfinite(abs(value)) or isinstance(value, complex):
-        return str(value).strip("()")
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    raise TypeError(f"a spec holds texts, numbers, lists, mappings and arrays, not {type(value).__name__}")
+    return from_mapping(spec, options) if isinstance(spec, Mapping) else load(spec, options)
 
 
 class Compiled:

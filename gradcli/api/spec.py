@@ -15,7 +15,7 @@ from gradcli.source.span import Span
 from gradcli.spec.findings import nearest
 
 if TYPE_CHECKING:
-    from gradcli.spec.document import Document
+    from gradcli.spec.yaml_nodes import Yaml
 
 STDIN = "-"
 
@@ -89,28 +89,34 @@ def loads(text: str | bytes, name: str = STDIN, options: Options | None = None) 
     return _load(text, name, Path.cwd(), options or Options())
 
 
+def from_mapping(data: Mapping[str, Any], options: Options | None = None) -> Spec:
+    """Read a spec from Python data in the form of a document; its values may be NumPy arrays.
+
+    Example: `from_mapping({"parameters": {"x": np.ones(3)}, "ops": {"y": "x.sum()"}})`.
+    """
+    from gradcli.spec.yaml_nodes import from_data
+
+    return _from_tree(from_data(data), "<mapping>", (), Path.cwd(), options or Options())
+
+
 def _load(text: str | bytes, name: str, folder: Path, options: Options) -> Spec:
-    from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
     from gradcli.spec.document import read
-    from gradcli.spec.edit import replace_backward, replace_tensors
-    from gradcli.spec.loader import load_tree
 
     document = read(text, name)
-    try:
-        root = replace_backward(replace_tensors(document.root, options.set), options.backward)
-        graph = load_tree(root, name, lines=document.lines, read_file=file_reader(folder, options.allow_path))
-        _apply_options(graph, options)
-    except SpecError as error:
-        _keep_raises(error, document)
-        raise
-    return Spec(graph, name, document.lines)
+    return _from_tree(document.root, name, document.lines, folder, options)
 
 
-def _keep_raises(error: SpecError, document: Document) -> None:
-    """Leave the text of `raises` with an error of loading, for `gradcli test`."""
-    get = getattr(document.root, "get", None)
-    node = get("raises") if get else None
-    error.raises = getattr(node, "text", None)  # type: ignore[attr-defined]
+def _from_tree(root: Yaml, name: str, lines: Sequence[str], folder: Path, options: Options) -> Spec:
+    from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
+    from gradcli.spec.loader import load_tree
+
+    if options.set or options.backward:
+        from gradcli.spec.edit import replace_backward, replace_tensors
+
+        root = replace_backward(replace_tensors(root, options.set), options.backward)
+    graph = load_tree(root, name, lines=list(lines), read_file=file_reader(folder, options.allow_path))
+    _apply_options(graph, options)
+    return Spec(graph, name, lines)
 
 
 def file_reader(folder: Path, allowed: Sequence[Path]) -> Any:

@@ -61,9 +61,16 @@ def test_spec(path: str, limits: Limits | None = None, options: Options | None =
     try:
         spec = load(path, options)
     except SpecError as error:
-        return _held(path, 0, [], error.diagnostics, getattr(error, "raises", None))
+        return _held(path, 0, [], error.diagnostics, _raises(path))
     checked, mismatches, error = _evaluate(spec, limits)
     return _held(path, checked, mismatches, error.diagnostics if error else [], spec.graph.raises)
+
+
+def _raises(path: str) -> str | None:
+    """Return the `raises` of a spec that cannot be loaded."""
+    from gradcli.spec.loader import expected_error
+
+    return expected_error(Path(path).read_bytes(), path) if Path(path).is_file() else None
 
 
 test_spec.__test__ = test.__test__ = False  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from gradcli.errors import AutogradError, BindError, GradcliError, LimitError, O
 from gradcli.graph.call import call_target
 from gradcli.graph.graph import (
     Alias, Apply, Arg, BackwardStep, Block, Branch, Choose, Data, Graph, LeafValue, Literal, Logical, Loop, Mark, Pack, Ref,
-    Statement, Step, TensorForm, ZeroGradStep,
+    Statement, Step, TensorForm, Unpack, ZeroGradStep,
 )  # fmt: skip
 from gradcli.graph.literal import array_of
 from gradcli.ops import _random
@@ -87,7 +87,7 @@ class Evaluator:
         self.turns = 0
         self.run_statement = {
             Apply: self._apply, Alias: self._alias, Mark: self._mark, Choose: self._choose, Logical: self._logical,
-            Branch: self._branch, Loop: self._loop,
+            Branch: self._branch, Loop: self._loop, Unpack: self._unpack,
         }  # fmt: skip
 
     def read(self, arg: Arg) -> Any:
@@ -126,6 +126,12 @@ class Evaluator:
 
     def _alias(self, s: Alias) -> None:
         self._assign(s.out, s.arg)
+
+    def _unpack(self, s: Unpack) -> None:
+        items = unpacked(self.read(s.arg), len(s.outs))
+        made = self.made[s.arg.slot] if type(s.arg) is Ref else None
+        for out, item in zip(s.outs, items, strict=True):
+            self.slots[out], self.made[out] = item, made or LEAF
 
     def _assign(self, slot: int, arg: Arg) -> None:
         self.slots[slot] = self.read(arg)
@@ -293,7 +299,7 @@ def unpacked(item: Any, count: int) -> tuple[Any, ...]:
     """Return the values that one item has for several names."""
     items = tuple(rows(item))
     if len(items) != count:
-        raise BindError(f"{len(items)} values for {count} names in `for`", code="GC208")
+        raise BindError(f"{len(items)} values for {count} names", code="GC208")
     return items
 
 

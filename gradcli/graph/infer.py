@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradcli.autograd.backward import check_roots
@@ -10,8 +10,9 @@ from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
 from gradcli.graph.evaluate import LEAF, Evaluator, Limits, located, settings
-from gradcli.graph.graph import Apply, BackwardStep, Block, Branch, Choose, Graph, LeafValue, Logical, Loop, Mark, Statement
+from gradcli.graph.graph import Apply, BackwardStep, Block, Branch, Choose, Graph, LeafValue, Logical, Loop, Mark, Statement, Unpack
 from gradcli.graph.symbol import Symbol
+from gradcli.ops import registry
 from gradcli.ops._budget import BUDGET, Budget, resident_bytes
 from gradcli.source.diagnostic import Diagnostic
 
@@ -83,6 +84,9 @@ class Inference(Evaluator):
     def _spoil(self, statement: Statement) -> None:
         if isinstance(statement, Apply | Choose | Logical):
             self._unknown(statement.out)
+        elif isinstance(statement, Unpack):
+            for out in statement.outs:
+                self._unknown(out)
         elif isinstance(statement, Branch):
             for outer, _, _ in statement.merged:
                 self._unknown(outer)
@@ -97,8 +101,15 @@ class Inference(Evaluator):
         args = [self.read(arg) for arg in s.args]
         kwargs = {key: self.read(arg) for key, arg in s.kwargs}
         with recording(s.record):
-            self.slots[s.out] = Symbol.of(call_target(s.target, args, kwargs))
+            call = gradients if s.target == "autograd.grad" else call_target
+            self.slots[s.out] = Symbol.of(call(s.target, args, kwargs))
         self.made[s.out] = s.target
+
+    def _unpack(self, s: Unpack) -> None:
+        if isinstance(self.read(s.arg), Symbol):
+            self._spoil(s)
+        else:
+            super()._unpack(s)
 
     def _mark(self, s: Mark) -> None:
         symbol = self.slots[s.slot]
@@ -174,6 +185,13 @@ class Inference(Evaluator):
 
     def _seed(self, form: Any, output: Any) -> Any:
         return Symbol.of(self.form(form, dtype=str(output.dtype)))
+
+
+def gradients(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Symbol, ...]:
+    """Return what autograd.grad gives: for each input a tensor like it."""
+    _, inputs, _, _, create_graph, _ = registry.overloads(target)[0].signature.bind("grad", args, kwargs)
+    found = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
+    return tuple(Symbol(x.shape, x.dtype, bool(create_graph)) for x in found)
 
 
 def joined(one: Any, other: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,21 +16,49 @@ def memory_order(x: Array) -> tuple[int, ...] | None:
 
     Source: `infer_dense_strides` in PyTorch's `aten/src/ATen/ExpandUtils.cpp`.
     """
-    if x.ndim < 2 or x.flags.c_contiguous:
-        return None
-    inner_first = list(range(x.ndim - 1, -1, -1))
-    for start in range(1, x.ndim):
+    return None if x.ndim < 2 or x.flags.c_contiguous else common_order(x.shape, (x.strides,))
+
+
+def common_order(shape: tuple[int, ...], operands: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
+    """Return the dimensions of a result from the outermost to the innermost, given the strides of what it is made of.
+
+    Source: `TensorIteratorBase::reorder_dimensions` in PyTorch's `aten/src/ATen/TensorIterator.cpp`.
+    """
+    inner_first = list(range(len(shape) - 1, -1, -1))
+    for start in range(1, len(shape)):
         moving = start
         for at in range(start - 1, -1, -1):
-            verdict = _compare(x, inner_first[at], inner_first[moving])
+            verdict = _compare(shape, operands, inner_first[at], inner_first[moving])
             if verdict < 0:
                 break
             if verdict > 0:
                 inner_first[at], inner_first[moving] = inner_first[moving], inner_first[at]
                 moving = at
     order = tuple(reversed(inner_first))
-    long = [d for d in order if x.shape[d] != 1]
+    long = [d for d in order if shape[d] != 1]
     return None if long == sorted(long) else order
+
+
+def channels_last(x: Array) -> tuple[int, ...] | None:
+    """Return the memory order of images whose channels lie innermost, None for any other array.
+
+    Source: `is_channels_last_strides_2d` and `_3d` in PyTorch's `c10/core/MemoryFormat.h`.
+    """
+    if x.ndim not in (4, 5) or x.flags.c_contiguous or not x.size or x.strides[1] == 0:
+        return None
+    least = 0
+    for d in (1, *range(x.ndim - 1, 1, -1), 0):
+        if x.strides[d] < least or (d == 0 and least == x.strides[1]):
+            return None
+        least = x.strides[d] * max(x.shape[d], 1)
+    return (0, *range(2, x.ndim), 1)
+
+
+def ordered(x: Array, order: tuple[int, ...] | None) -> Array:
+    """Return an array whose dimensions lie in memory in this order, copied where they do not."""
+    if order is None:
+        return np.ascontiguousarray(x)
+    return np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
 
 
 def filled_like(x: Array, dtype: DTypeLike | None, fill: Callable[[tuple[int, ...], str], Array]) -> Array:
@@ -51,10 +79,10 @@ def copied(x: Any, dtype: DTypeLike | None = None) -> Any:
     return x.transpose(order).astype(kind, order="C", copy=True).transpose(np.argsort(order))
 
 
-def _compare(x: Array, a: int, b: int) -> int:
-    """Return 1 where dimension a belongs outside b, -1 where inside, 0 where the strides do not say."""
-    if x.strides[a] == 0 or x.strides[b] == 0:
-        return 0
-    if abs(x.strides[a]) != abs(x.strides[b]):
-        return 1 if abs(x.strides[a]) > abs(x.strides[b]) else -1
-    return 1 if x.shape[a] > x.shape[b] else 0
+def _compare(shape: tuple[int, ...], operands: Sequence[tuple[int, ...]], a: int, b: int) -> int:
+    """Return 1 where dimension a belongs outside b, -1 where inside, 0 where no strides say."""
+    for strides in operands:
+        first, second = abs(strides[a]), abs(strides[b])
+        if first and second and (first != second or shape[a] > shape[b]):
+            return 1 if first > second or first == second else -1
+    return 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops import slicing, views, windows
+from gradcli.ops import parts, slicing, views, windows
 from gradcli.ops._op import Op, op
 from gradcli.ops._samples import real as reals, sample
 
@@ -15,7 +15,7 @@ def _copy(kernel: Any, source: Op, *samples: Any, names: str = "torch", stem: st
     """Declare the copying twin of a view: its node, its rule and its derivative."""
     return op(
         f"{stem or source.name}_copy", kernel, names=names, grad_fn=f"{source.grad_fn}_copy", vjp=source.vjp, shape=source.shape,
-        signature=signature or source.text, zeros=source.zeros, samples=lambda: list(samples),
+        signature=signature or source.text, dtype=source.dtype, zeros=source.zeros, samples=lambda: list(samples),
     )  # fmt: skip
 
 
@@ -67,6 +67,9 @@ as_strided_copy = _copy(
     lambda x, size, stride, storage_offset=None: _dense(windows.as_strided.kernel(x, size, stride, storage_offset)),
     windows.as_strided, sample(reals(3, 3), (2, 2), (1, 2)),
 )  # fmt: skip
+detach_copy = op("detach_copy", lambda x: _dense(x), names="torch", signature="(input: Tensor)", shape=lambda x: x.shape)
+view_as_real_copy = _copy(lambda x: _dense(parts.view_as_real.kernel(x)), parts.view_as_real)
+view_as_complex_copy = _copy(lambda x: _dense(parts.view_as_complex.kernel(x)), parts.view_as_complex, sample(reals(3, 2)))
 narrow_copy = op(
     "narrow_copy", lambda x, dim, start, length: _dense(_narrow(x, dim, start, length)), names="torch Tensor",
     signature="(input: Tensor, dim: int, start: int, length: int)", shape=lambda x, *where: _narrow_rule(x, *where),

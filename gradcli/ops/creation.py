@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import DtypeError, ShapeError
+from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops._budget import allow
 from gradcli.ops._layout import copied, filled_like
 from gradcli.ops._op import composite, op
@@ -23,7 +23,9 @@ def is_complex_value(x: Any) -> bool:
 
 def values_of(x: Any) -> np.ndarray[Any, Any]:
     """Return the values of a tensor that an op must look at, as an array."""
-    return np.asarray(x.data if hasattr(x, "__apply__") else x)
+    if hasattr(x, "__apply__"):
+        return np.asarray(x.data if hasattr(x, "data") else x.item())
+    return np.asarray(x)
 
 
 def _convert(x: Any, dtype: str) -> Any:
@@ -254,3 +256,31 @@ def tril_indices(row: int, col: int, offset: int = 0, dtype: str | None = None) 
 def triu_indices(row: int, col: int, offset: int = 0, dtype: str | None = None) -> Any:
     """Return rows and columns of the places on and above a diagonal."""
     return _triangle(row, col, offset, dtype, True)
+
+
+@composite("nn.functional", "(tensor: Tensor, num_classes: int=-1)")
+def one_hot(x: Any, num_classes: int = -1) -> Any:
+    """Return int64 rows that are 1 at the class each element names, else 0."""
+    return _one_hot(x, num_classes)
+
+
+def _one_hot_kernel(x: Any, num_classes: int) -> Any:
+    x = np.asarray(x)
+    if x.dtype != np.int64:
+        raise DtypeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if not x.size and num_classes <= 0:
+        raise ShapeError("Can not infer total number of classes from empty tensor.")
+    if x.size and x.min() < 0:
+        raise NumericError("Class values must be non-negative.")
+    if num_classes == 0:
+        raise NumericError("num_classes should be positive")
+    count = int(x.max()) + 1 if num_classes < 0 else num_classes
+    if x.size and x.max() >= count:
+        raise NumericError("Class values must be smaller than num_classes.")
+    return (x[..., None] == np.arange(count)).astype(np.int64)
+
+
+_one_hot = op(
+    "one_hot", _one_hot_kernel, names="", signature="(tensor: Tensor, num_classes: int)", dtype="int64",
+    shape=lambda x, num_classes: (*x.shape, num_classes) if num_classes >= 0 else None,
+)  # fmt: skip

@@ -26,7 +26,7 @@ def along(index: Any, dim: int) -> tuple[Any, ...]:
 
 def check_bounds(index: Any, size: int, dim: int, text: str = "index {} is out of bounds for dimension {} with size {}") -> None:
     """Raise PyTorch's error where an index tensor leaves a dimension; a Symbol's values are not known."""
-    values = views.array_of(index) if not isinstance(index, np.generic) else np.asarray(index)
+    values = views.array_of(index)
     if values is None or not values.size:
         return
     low, high = values.min(), values.max()
@@ -272,3 +272,21 @@ def nonzero_tuple(x: Any) -> tuple[Any, ...]:
     from gradcli.ops import slicing
 
     return slicing.unbind(nonzero(x if x.ndim else views.unsqueeze(x, 0)), 1)  # type: ignore[no-any-return]
+
+
+@composite("torch Tensor", "(input: Tensor, *, size: int, fill_value: int=-1)")
+def nonzero_static(x: Any, size: int, fill_value: int = -1) -> Any:
+    """Return `size` rows of indices of the elements that are not zero, the missing ones filled."""
+    found = nonzero.kernel(creation.values_of(x))
+    out = np.full((size, found.shape[1]), fill_value, np.int64)
+    out[: len(found)] = found[:size]
+    return out
+
+
+@composite("torch", "(indices: Tensor, shape: int[])")
+def unravel_index(indices: Any, shape: Shape) -> tuple[Any, ...]:
+    """Return the coordinates of elements that are numbered in order."""
+    values = creation.values_of(indices)
+    if values.size and (values.min() < 0 or values.max() >= prod(shape)):
+        raise NumericError("unravel_index() got out of range indices", code="GC305")
+    return tuple(np.asarray(axis, np.int64) for axis in np.unravel_index(values, shape))

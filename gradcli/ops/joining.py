@@ -12,6 +12,7 @@ import numpy as np
 from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import creation, indexing, slicing, views
 from gradcli.ops._families import Shape, normalize_dim
+from gradcli.ops._layout import channels_last, ordered
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._promotion import same
 from gradcli.ops._samples import ErrorSample, real as reals, sample
@@ -51,8 +52,13 @@ def _check_sizes(first: Shape, shape: Shape, along: int, at: int) -> None:
 
 
 def _cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    if not tensors:
+        _cat_rule(tensors)
     kept = [x for x in tensors if not _is_skipped(x.shape)]
-    return np.ascontiguousarray(np.concatenate(kept, dim)) if kept else np.array(tensors[0])
+    if not kept:
+        return np.array(tensors[0])
+    orders = {channels_last(np.asarray(x)) for x in kept}
+    return ordered(np.concatenate(kept, dim), orders.pop() if len(orders) == 1 else None)
 
 
 def _cut_back(g: Any, shapes: Sequence[Shape], dim: int) -> list[Any]:
@@ -84,8 +90,14 @@ def _stack_rule(tensors: Sequence[Any], dim: int = 0) -> Shape:
     return (*first[:along], len(tensors), *first[along:])
 
 
+def _stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    if not tensors:
+        _stack_rule(tensors)
+    return np.ascontiguousarray(np.stack(tensors, dim))
+
+
 stack = op(
-    "stack", lambda tensors, dim=0: np.ascontiguousarray(np.stack(tensors, dim)), names="torch", promote=same, shape=_stack_rule,
+    "stack", lambda tensors, dim=0: _stack(tensors, dim), names="torch", promote=same, shape=_stack_rule,
     signature="(tensors: Tensor[], dim: int=0)", vjp=dict(tensors=lambda g, dim: slicing.unbind(g, dim)),
     samples=lambda: [sample([reals(2, 3), reals(2, 3)], 1), sample([reals(), reals()])],
 )  # fmt: skip

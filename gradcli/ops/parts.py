@@ -8,7 +8,8 @@ import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import creation
-from gradcli.ops._families import Shape, view as view_family
+from gradcli.ops._dtype_text import scalar_type
+from gradcli.ops._families import Shape, broadcast_rule, view as view_family
 from gradcli.ops._op import attribute, composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import real as reals, sample
@@ -71,11 +72,9 @@ def _pairs_rule(x: Any) -> Shape:
 
 def _complex_rule(x: Any) -> Shape:
     if dtype_name(x) not in ("float32", "float64"):
-        names = {"float16": "Half", "bool": "Bool", "int64": "Long", "int32": "Int"}
-        name = dtype_name(x)
         raise DtypeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
-            f"{names.get(name, name)}"
+            f"{scalar_type(x)}"
         )
     if not x.ndim or x.shape[-1] != 2:
         raise ShapeError("Tensor must have a last dimension of size 2")
@@ -128,6 +127,40 @@ def conjugate_transposed(x: Any) -> Any:
     return conj(transpose(x, 0, 1) if x.ndim else x)
 
 
+def _both_rule(x: Any, y: Any) -> Shape:
+    a, b = dtype_name(x), dtype_name(y)
+    if a not in _COMPLEX or b not in _COMPLEX:
+        raise DtypeError(f"Expected both inputs to be Half, Float or Double tensors but got {scalar_type(x)} and {scalar_type(y)}")
+    if a != b:
+        raise DtypeError(f"Expected object of scalar type {scalar_type(x)} but got scalar type {scalar_type(y)} for second argument")
+    return broadcast_rule(x, y)
+
+
+_COMPLEX = {"float32": "complex64", "float64": "complex128"}
+
+
+def _joined(x: Any, y: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), _COMPLEX[x.dtype.name])
+    out.real, out.imag = x, y
+    return out
+
+
+def _polar_back(g: Any, out: Any) -> tuple[Any, Any]:
+    """Return the cotangents of the absolute value and the angle."""
+    from gradcli.ops import magnitude
+
+    pull = conj(g)
+    return real(pull * magnitude.sgn(out)), real(pull * (out * 1j))
+
+
+complex_ = op(
+    "complex", lambda x, y: _joined(x, y), names="torch", signature="(real: Tensor, imag: Tensor)", shape=_both_rule,
+    dtype=lambda x, y: _COMPLEX[dtype_name(x)], latex="x + i y", vjp=dict(x=lambda g: real(g), y=lambda g: imag(g)),
+)  # fmt: skip
+polar = op(
+    "polar", lambda x, y: _joined(x * np.cos(y), x * np.sin(y)), names="torch", signature="(abs: Tensor, angle: Tensor)",
+    shape=_both_rule, dtype=lambda x, y: _COMPLEX[dtype_name(x)], latex="x e^{i y}", vjp={"x, y": lambda g, out: _polar_back(g, out)},
+)  # fmt: skip
 attribute("data")
 detach = view_family(
     "detach", lambda x: x[...], names="torch Tensor Tensor.data", signature="(input: Tensor)", shape=lambda x: x.shape,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, comparison, creation, indexing, rearrange, reduction, rounding, selection
+from gradcli.ops import arithmetic, comparison, creation, indexing, product, rearrange, reduction, rounding, selection
 from gradcli.ops._families import broadcast_shapes, normalize_dim, view as view_family
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import as_dtype, dtype_name
@@ -17,18 +17,15 @@ from gradcli.ops._samples import ErrorSample, distinct, sample
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 QUANTILE = "(input: Tensor, q: {}, dim: int?=None, keepdim: bool=False, *, interpolation: str='linear')"
 
-# PyTorch squeezes, transposes and unsqueezes the result in place, which leaves nodes of their own.
-_squeeze = view_family(
-    "squeeze", lambda x, dim: np.squeeze(x, dim), names="", signature="(input: Tensor, dim: int)", grad_fn="SqueezeBackward4",
-    vjp=dict(x=lambda g, dim: rearrange.unsqueeze(g, dim)),
-)  # fmt: skip
+# PyTorch transposes and unsqueezes the result in place, which leaves nodes of their own.
 _unsqueeze = view_family(
     "unsqueeze", lambda x, dim: np.expand_dims(x, dim), names="", signature="(input: Tensor, dim: int)",
-    grad_fn="UnsqueezeBackward1", vjp=dict(x=lambda g, dim: rearrange.squeeze_dim(g, dim)),
+    grad_fn="UnsqueezeBackward1", shape=lambda x, dim: (1, *x.shape), vjp=dict(x=lambda g, dim: rearrange.squeeze_dim(g, dim)),
 )  # fmt: skip
 _transpose = view_family(
     "transpose", lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1), names="", grad_fn="TransposeBackward1",
-    signature="(input: Tensor, dim0: int, dim1: int)", vjp=dict(x=lambda g, dim0, dim1: rearrange.transpose(g, dim0, dim1)),
+    signature="(input: Tensor, dim0: int, dim1: int)", shape=lambda x, dim0, dim1: (x.shape[-1], *x.shape[1:-1], x.shape[0]),
+    vjp=dict(x=lambda g, dim0, dim1: rearrange.transpose(g, dim0, dim1)),
 )  # fmt: skip
 
 
@@ -97,8 +94,8 @@ def _quantile(name: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation:
     rows = _in_rows(x, dim, keepdim)
     values = _between(rows, _ranks(rows, rearrange.unsqueeze(q, 0) if q.ndim == 0 else q, name == "nanquantile"), interpolation)
     if q.ndim == 0:
-        return _squeeze(values, -1)
-    return _squeeze(_transpose(_unsqueeze(values, 0), 0, -1), -1)
+        return product.squeeze_in_place(values, values.ndim - 1)
+    return product.squeeze_in_place(_transpose(_unsqueeze(values, 0), 0, -1), values.ndim)
 
 
 def _as_tensor(name: str, q: float, x: Any) -> Any:

@@ -10,10 +10,10 @@ import numpy as np
 from gradcli.errors import ShapeError
 from gradcli.ops import creation, indexing, reduction
 from gradcli.ops._families import Shape, normalize_dim, normalize_dims
-from gradcli.ops._layout import copied
+from gradcli.ops._layout import channels_last, copied, ordered
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import cast
-from gradcli.ops._samples import ErrorSample, real as reals, sample
+from gradcli.ops._samples import ErrorSample, index as integers, real as reals, sample
 from gradcli.ops.parts import adjoint, conj, conj_physical, detach, imag, real, view_as_complex, view_as_real
 from gradcli.ops.slicing import (
     chunk, diagonal, diagonal_backward, narrow, put_diagonal, select, slice_, split, split_with_sizes, tensor_split, unbind,
@@ -151,7 +151,10 @@ def tile(x: Any, dims: Sequence[int]) -> Any:
     return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
 
-@composite("torch Tensor", "(input: Tensor, repeats: int, dim: int?=None, *, output_size: int?=None)", name="repeat_interleave")
+@composite(
+    "torch Tensor", "(input: Tensor, repeats: int, dim: int?=None, *, output_size: int?=None)", name="repeat_interleave",
+    samples=lambda: [sample(reals(2, 3), 2), sample(reals(2, 3), 2, 1)],
+)  # fmt: skip
 def repeat_each(x: Any, repeats: int, dim: int | None = None, output_size: int | None = None) -> Any:
     """Return x with every element of a dimension repeated."""
     x, dim = (flatten(x), 0) if dim is None else (x, normalize_dim(dim, x.ndim))
@@ -182,7 +185,7 @@ def repeated_indices(repeats: Any, output_size: int | None = None) -> Any:
 
 @composite(
     "torch Tensor", "(input: Tensor, repeats: Tensor, dim: int?=None, *, output_size: int?=None)",
-    samples=lambda: [sample(reals(2, 3), 2), sample(reals(2, 3), 2, 1)],
+    samples=lambda: [sample(reals(2, 3), integers([1, 2]), 0), sample(reals(2), integers([0, 3]))],
 )  # fmt: skip
 def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, output_size: int | None = None) -> Any:
     """Return x with every element of a dimension repeated as often as `repeats` says."""
@@ -295,7 +298,8 @@ def _padded(x: Any, pad: Sequence[int], value: Any = 0) -> Shape:
 
 def _pad(x: Any, pad: Sequence[int], value: Any = 0) -> Any:
     shape = _padded(x, pad, value)
-    out = np.full(shape, value, x.dtype)
+    order = channels_last(x)
+    out = np.full(shape, value, x.dtype) if order is None else ordered(np.full(shape, value, x.dtype), order)
     target, source = [slice(None)] * x.ndim, [slice(None)] * x.ndim
     for at in range(len(pad) // 2):
         dim, low = x.ndim - at - 1, pad[2 * at]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from gradcli.ops._op import Composite, Op
 
 FAMILIES = (
-    "norm", "statistics", "quantile", "calculus",
+    "norm", "statistics", "quantile", "calculus", "special", "counting",
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
     "creation", "views", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
-    "scatter_reduction", "subscript", "conversion", "sampling", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
+    "scatter_reduction", "subscript", "conversion", "sampling", "taper", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
     "householder",
     "activation",
     "smooth_activation",
@@ -29,6 +29,9 @@ FAMILIES = (
     "convolution",
     "normalization",
     "group_normalization",
+    "dropout",
+    "embedding",
+    "padding",
 )  # fmt: skip
 SPACES = ("nn.functional", "torch", "Tensor", "linalg", "special", "fft", "masked", "autograd")
 BARE = ("nn.functional", "torch", "Tensor")

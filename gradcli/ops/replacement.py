@@ -102,6 +102,31 @@ index_fill = op(
 )  # fmt: skip
 
 
+fill_tensor = op(
+    "fill", lambda x, value: _filled(x, value), grad_fn="FillBackward1", names="torch", signature="(input: Tensor, value: Tensor)",
+    shape=lambda x, value: _fill_value_rule(x, value),
+    vjp=dict(x=lambda g: creation.zeros_like(g), value=lambda g: reduction.sum_all(g)), samples=lambda: [sample(reals(2, 3), reals())],
+)  # fmt: skip
+fill = op(
+    "fill", lambda x, value: _filled(x, value), names="torch", signature="(input: Tensor, value: Scalar)", shape=lambda x, value: x.shape,
+    vjp=dict(x=lambda g: creation.zeros_like(g)), samples=lambda: [sample(reals(2, 3), 1.5)],
+)  # fmt: skip
+
+
+def _filled(x: Any, value: Any) -> Any:
+    out = copied(np.asarray(x))
+    out[...] = value
+    return out
+
+
+def _fill_value_rule(x: Any, value: Any) -> Shape:
+    if value.ndim:
+        raise ShapeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.",
+        )
+    return x.shape  # type: ignore[no-any-return]
+
+
 def _into(view: Op, x: Any, src: Any, *where: Any) -> Any:
     """Return a copy of x in which a view of it holds another tensor."""
     out = copied(x)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops import arithmetic, comparison, creation, exponential, joining, rearrange, reduction, selection
+from gradcli.ops import arithmetic, comparison, creation, exponential, joining, magnitude, rearrange, reduction, selection
 from gradcli.ops._families import Shape, conj, normalize_dim
 from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name, floating
@@ -49,9 +49,11 @@ cumsum = op(
 
 
 def _cumprod_slope(g: Any, x: Any, out: Any, dim: int) -> Any:
+    if not x.ndim:
+        return g
     if not reduction.has_zeros(x):
         return sum_from_the_end(g * conj(out), dim) / conj(x)
-    return _cumprod_slope_with_zeros(g, x, dim) if x.ndim else g
+    return _cumprod_slope_with_zeros(g, x, dim)
 
 
 def _cumprod_slope_with_zeros(g: Any, x: Any, dim: int) -> Any:
@@ -92,7 +94,7 @@ def _logcumsumexp_slope(g: Any, x: Any, out: Any, dim: int) -> Any:
 
     if dtype_name(g).startswith("complex"):
         return conj(part(exponential.log(conj(g))))
-    log_g, lowest = exponential.log(abs(g)), float(np.finfo(dtype_name(g)).min)
+    log_g, lowest = exponential.log(magnitude.abs_(g)), float(np.finfo(dtype_name(g)).min)
     positive = part(comparison.choose(g > 0, log_g, lowest))
     return positive - part(comparison.choose(g < 0, log_g, lowest))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import AutogradError, DtypeError, NumericError, ShapeError
+from gradcli.errors import AutogradError, BindError, DtypeError, NumericError, ShapeError
 from gradcli.ops import indexing, slicing, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, normalize_dim
@@ -46,20 +46,25 @@ def prepared(x: Any, dim: int, index: Any) -> tuple[Any, tuple[Any, ...], Any]:
 
 def matching(src: Any, where: Any) -> Any:
     """Return the elements of `src` that have an index."""
-    return np.atleast_1d(src)[tuple(slice(n) for n in where.shape)] if hasattr(src, "shape") and src.ndim else src
+    return np.atleast_1d(src)[tuple(slice(n) for n in where.shape)] if getattr(src, "ndim", 0) else src
+
+
+def number_in(value: Any, x: Any) -> Any:
+    """Return a Python number in an array's dtype, wrapped and truncated as C does; anything else as it is."""
+    return value if hasattr(value, "dtype") else np.asarray(value).astype(x.dtype)
 
 
 def _scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
     out, places, where = prepared(x, dim, index)
     if where.size:
-        out[places] = matching(src, where)
+        out[places] = number_in(matching(src, where), x)
     return out.reshape(x.shape)
 
 
 def _scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
     out, places, where = prepared(x, dim, index)
     if where.size:
-        np.add.at(out, places, matching(src, where))
+        np.add.at(out, places, number_in(matching(src, where), x))
     return out.reshape(x.shape)
 
 
@@ -75,6 +80,28 @@ scatter_value = op(
     signature="(input: Tensor, dim: int, index: Tensor, value: Scalar)", vjp=dict(x=lambda g, dim, index: scatter_value(g, dim, index, 0)),
     samples=lambda: [sample(reals(2, 3), 0, _IJ, 1.5), ErrorSample((reals(2), 0, integers([2]), 1.0), "index 2 is out of bounds")],
 )  # fmt: skip
+
+
+def _no_derivative(g: Any) -> Any:
+    raise AutogradError(
+        "derivative for aten::scatter is not implemented", code="GC410", hint="scatter_reduce(x, dim, index, src, 'sum') has one"
+    )
+
+
+def _scatter_with(x: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
+    if reduce not in ("add", "multiply"):
+        raise BindError("reduce argument must be either add or multiply.")
+    out, places, where = prepared(x, dim, index)
+    if where.size:
+        (np.add if reduce == "add" else np.multiply).at(out, places, number_in(matching(src, where), x))
+    return out.reshape(x.shape)
+
+
+for _kind in ("src: Tensor", "value: Scalar"):
+    op(
+        "scatter", lambda x, dim, index, src, reduce: _scatter_with(x, dim, index, src, reduce), grad_fn="NotImplemented",
+        signature=f"(input: Tensor, dim: int, index: Tensor, {_kind}, *, reduce: str)", shape=scatter_rule, vjp=dict(x=_no_derivative),
+    )  # fmt: skip
 scatter_add = op(
     "scatter_add", lambda x, dim, index, src: _scatter_add(x, dim, index, src), signature=_SRC, shape=scatter_rule,
     vjp=dict(x=lambda g: g, src=lambda g, dim, index: indexing.gather(g, dim, index)),
@@ -120,7 +147,7 @@ def along_vector(x: Any, dim: int, source: Any) -> tuple[Any, Any, Any]:
 
 def _index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
     out, moved, value = along_vector(x, dim, source)
-    np.add.at(moved, np.atleast_1d(index), value if alpha == 1 else value * alpha)
+    np.add.at(moved, np.atleast_1d(index), value if alpha == 1 else value * number_in(alpha, x))
     return out.reshape(x.shape)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ShapeError
-from gradcli.ops import joining, views
+from gradcli.ops import creation, joining
 from gradcli.ops._families import Shape, normalize_dim, view as view_family
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._samples import ErrorSample, real as reals, sample
@@ -295,8 +295,7 @@ def split_at(x: Any, indices: Sequence[int], dim: int = 0) -> tuple[Any, ...]:
 @composite("torch Tensor", "(input: Tensor, tensor_indices_or_sections: Tensor, dim: int=0)", name="tensor_split")
 def split_at_tensor(x: Any, where: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return sections whose number or bounds a tensor holds."""
-    values = views.array_of(where)
-    found = np.asarray(where.data if values is None else values).tolist()
+    found = creation.values_of(where).tolist()
     return tensor_split(x, found, dim) if isinstance(found, int) else split_at(x, found, dim)
 
 

@@ -21,6 +21,7 @@ UNCONVERGED = (
     "{}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated {} values (error "
     "code: {})."
 )
+SMALL = 64
 PHASE = (
     "{}_backward: The {} in the complex case are specified up to multiplication by e^{{i phi}}. The specified loss function "
     "depends on this {}, making it ill-defined."
@@ -51,9 +52,26 @@ def _svd_shapes(x: Any, full: bool, vectors: bool, driver: Any) -> tuple[Shape, 
     return (*batch, m, m if full else k), (*batch, k), (*batch, n if full else k, n)
 
 
+def _wide_svd(x: Array, full: bool) -> tuple[Array, Array, Array] | None:
+    """Return the factors of wide matrices with the signs of PyTorch's LAPACK, None where they are rank-deficient.
+
+    MKL makes a wide matrix bidiagonal as it is, where OpenBLAS begins with an LQ factorization; rows of zeros prevent that.
+    """
+    m, n = x.shape[-2:]
+    rows = 6 * (n + 1) // 11 + 1
+    tall = np.concatenate([x, np.zeros((*x.shape[:-2], rows - m, n), x.dtype)], -2)
+    u, s, vh = np.linalg.svd(tall, full_matrices=full)
+    if (s[..., m - 1] <= s[..., 0] * n * np.finfo(s.dtype).eps).any():
+        return None
+    return u[..., :m, :m], s[..., :m], vh if full else vh[..., :m, :]
+
+
 def _svd_kernel(x: Array, full: bool, vectors: bool, driver: Any) -> tuple[Array, Array, Array]:
+    m, n = x.shape[-2:]
     try:
-        u, s, vh = np.linalg.svd(x, full_matrices=full)
+        wide = vectors and x.size and x.dtype.kind == "f" and 11 * m // 6 <= n <= SMALL and m > 1 and n > 3
+        found = _wide_svd(x, full) if wide else None
+        u, s, vh = found or np.linalg.svd(x, full_matrices=full)
     except np.linalg.LinAlgError:
         raise NumericError(UNCONVERGED.format("linalg.svd", "singular", x.shape[-1]), code="GC504") from None
     return fortran(u), s, fortran(vh)

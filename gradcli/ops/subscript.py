@@ -11,6 +11,7 @@ from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops import creation, slicing, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, broadcast_shapes
+from gradcli.ops._layout import common_order, ordered
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import index as integers, mask as booleans, real as reals, sample
@@ -77,7 +78,31 @@ def _placed(shape: Shape, dims: Sequence[int], common: Shape, used: int) -> Shap
 
 
 def _index(x: Any, indices: Sequence[Any]) -> Any:
-    return np.ascontiguousarray(x[_numpy_index(indices)])
+    result = x[_numpy_index(indices)]
+    tensors = [i for i in indices if i is not None]
+    if x.flags.c_contiguous and all(i.flags.c_contiguous for i in tensors):
+        return np.ascontiguousarray(result)
+    return ordered(result, _result_order(x, indices, result.shape))
+
+
+def _result_order(x: Any, indices: Sequence[Any], shape: Shape) -> tuple[int, ...] | None:
+    """Return in which order the dimensions of a result lie in memory, as the strides of x and the indices say."""
+    taken = [at for at, i in _spread(indices) if i is not None]
+    vectors = [np.asarray(v) for i in indices if i is not None for v in (np.nonzero(i) if is_mask(i) else (i,))]
+    common = broadcast_shapes(*(v.shape for v in vectors))
+    at = taken[0] if taken == list(range(taken[0], taken[-1] + 1)) else 0
+    rest = [x.strides[d] for d in range(x.ndim) if d not in taken]
+    source = (*rest[:at], *(0,) * len(common), *rest[at:])
+    others = [
+        (*(0,) * at, *np.broadcast_to(v, common).strides, *(0,) * (len(rest) - at)) for v in vectors
+    ]
+    return common_order(shape, [source, *others])
+
+
+def _spread(indices: Sequence[Any]) -> list[tuple[int, Any]]:
+    """Return each dimension that the indices take up with its index; a mask takes up several."""
+    flat = [i for i in indices for _ in range(i.ndim if i is not None and is_mask(i) else 1)]
+    return list(enumerate(flat))
 
 
 index = op(
@@ -155,15 +180,16 @@ def _number(item: Any) -> Any:
     if is_tensor(item) and item.ndim == 0 and dtype_name(item) not in ("bool", "uint8"):
         if "int" not in dtype_name(item):
             raise DtypeError("tensors used as indices must be long, int, byte or bool tensors")
-        return int(item.item()) if hasattr(item, "item") else 0
+        values = views.array_of(item)
+        return 0 if values is None else int(values)
     return None
 
 
-def _select(x: Any, dim: int, at: int, own: int) -> Any:
-    """Return one slice of a dimension, which is dimension `own` of what is indexed."""
+def _select(x: Any, dim: int, at: int, place: int) -> Any:
+    """Return one slice of a dimension; PyTorch's message names the number's place in the subscript."""
     size = x.shape[dim]
     if not -size <= at < size:
-        raise ShapeError(f"index {at} is out of bounds for dimension {own} with size {size}", code="GC305")
+        raise ShapeError(f"index {at} is out of bounds for dimension {place} with size {size}", code="GC305")
     return slicing.select(x, dim, at)
 
 
@@ -227,15 +253,15 @@ def getitem(x: Any, index: Any) -> Any:
 
 def _apply(x: Any, items: Sequence[Any], taken: int) -> tuple[Any, dict[int, Any]]:
     """Return x after all items that are views, and the index tensors that remain, by their dimension."""
-    result, dim, own, tensors = x, 0, 0, {}
-    for item in items:
+    result, dim, tensors = x, 0, {}
+    for place, item in enumerate(items):
         number = _number(item)
         if number is not None:
-            result = _select(result, dim, number, own)
+            result = _select(result, dim, number, place)
         elif item is None:
             result, dim = views.unsqueeze(result, dim), dim + 1
         elif item is Ellipsis:
-            dim, own = dim + x.ndim - taken, own + x.ndim - taken
+            dim += x.ndim - taken
         elif isinstance(item, slice):
             result = result if _is_whole(result, dim, item) else _slice(result, dim, item)
             dim += 1
@@ -245,7 +271,6 @@ def _apply(x: Any, items: Sequence[Any], taken: int) -> tuple[Any, dict[int, Any
         else:
             tensors[dim] = item
             dim += max(_taken(item), 1)
-        own += _taken(item)
     return result, tensors
 
 

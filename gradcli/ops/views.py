@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ShapeError
+from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
 from gradcli.ops._families import Shape, broadcast_shapes, normalize_dim, normalize_dims, view as view_family
 from gradcli.ops._layout import copied
 from gradcli.ops._op import attribute, composite, op, spelling
+from gradcli.ops._promotion import as_dtype, dtype_name
 from gradcli.ops._samples import ErrorSample, real as reals, sample
 
 SIZES = "(input: Tensor, *size: int[])"
@@ -22,7 +24,8 @@ def infer_size(size: Sequence[int], numel: int) -> Shape:
     if size.count(-1) > 1:
         raise ShapeError("only one dimension can be inferred")
     if any(n < -1 for n in size):
-        raise ShapeError(f"invalid shape dimension {next(n for n in size if n < -1)}")
+        at = next(at for at, n in enumerate(size) if n < -1)
+        raise ShapeError(f"invalid shape dimension {size[at]} at index {at} of shape {list(size)}")
     known = prod(n for n in size if n != -1)
     if -1 in size and not known and not numel:
         raise ShapeError(
@@ -44,7 +47,7 @@ def numel(x: Any) -> int:
 def array_of(x: Any) -> np.ndarray[Any, Any] | None:
     """Return the array behind a value, to look at its memory; None where there is none."""
     raw = x.data if hasattr(x, "__apply__") and hasattr(x, "data") else x
-    return raw if isinstance(raw, np.ndarray) else None
+    return np.asarray(raw) if isinstance(raw, (np.ndarray, np.generic)) else None
 
 
 def is_contiguous(x: Any) -> bool:
@@ -82,6 +85,26 @@ alias = view_family("alias", lambda x: x[...], names="", shape=lambda x: x.shape
 view = view_family(
     "view", _view_kernel, names="Tensor", signature=SIZES, shape=_view_rule, vjp=_BACK,
     samples=lambda: [sample(reals(2, 6), (3, -1)), sample(reals(), (1, 1)), ErrorSample((reals(2, 3), (4,)), "is invalid for input")],
+)  # fmt: skip
+
+
+def _bits_rule(x: Any, dtype: str) -> Shape:
+    old, new = as_dtype(dtype_name(x)).itemsize, as_dtype(dtype).itemsize
+    if old == new:
+        return x.shape  # type: ignore[no-any-return]
+    if not x.ndim:
+        raise ShapeError(f"self.dim() cannot be 0 to view {scalar_type(x)} as {SCALAR_TYPES[dtype]} (different element sizes)")
+    if x.shape[-1] * old % new:
+        raise ShapeError(
+            f"self.size(-1) must be divisible by {new // old} to view {scalar_type(x)} as {SCALAR_TYPES[dtype]} (different element "
+            f"sizes), but got {x.shape[-1]}"
+        )
+    return (*x.shape[:-1], x.shape[-1] * old // new)
+
+
+view_dtype = view_family(
+    "view", lambda x, dtype: x.view(as_dtype(dtype)), names="Tensor", signature="(input: Tensor, dtype: dtype)", shape=_bits_rule,
+    dtype=lambda x, dtype: dtype, notes="the same bits, without a derivative",
 )  # fmt: skip
 _reshape_alias = view_family("_reshape_alias", _view_kernel, names="", signature=SIZES, shape=_view_rule, vjp=_BACK)
 _unsafe_view = op(
@@ -165,7 +188,7 @@ def _expand_rule(x: Any, size: Shape) -> Shape:
     extra = len(size) - x.ndim
     if extra < 0:
         raise ShapeError(
-            f"expand({_tensor_type(x)}{{{list(x.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
+            f"expand(torch.{scalar_type(x)}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
             f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
         )
     return tuple(_expanded(x, size, at, extra) for at in range(len(size)))
@@ -186,13 +209,6 @@ def _expanded(x: Any, size: Shape, at: int, extra: int) -> int:
             f"Target sizes: {list(size)}.  Tensor sizes: {list(x.shape)}"
         )
     return n
-
-
-def _tensor_type(x: Any) -> str:
-    """Return a tensor's type as PyTorch's oldest messages write it: `torch.FloatTensor`."""
-    names = {"float16": "Half", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-             "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint8": "Byte", "bool": "Bool"}  # fmt: skip
-    return f"torch.{names[str(x.dtype)]}Tensor"
 
 
 expand = view_family(

@@ -41,9 +41,7 @@ class BranchParts:
     merged: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def declare_loop(
-    form: OpsForm, node: YamlMapping, group: Scope, scope: Scope, level: Level, record: bool
-) -> LoopParts:
+def declare_loop(form: OpsForm, node: YamlMapping, group: Scope, scope: Scope, level: Level, record: bool) -> LoopParts:
     """Declare the names of a loop: the carried ones are seen outside, those of its body are not."""
     reading = form.reading
     inside = Scope(group.path, scope, record, group.span)

@@ -8,9 +8,7 @@ from gradcli.spec.names import Scope, flaw, normalized, proposal
 from gradcli.spec.reading import Reading
 
 
-def declare(
-    reading: Reading, scope: Scope, text: str, kind: Kind, span: Span, listed: bool = True
-) -> tuple[str, int]:
+def declare(reading: Reading, scope: Scope, text: str, kind: Kind, span: Span, listed: bool = True) -> tuple[str, int]:
     """Declare a name in a scope: its name as Python reads it, and its slot. `listed` ones are seen in reports."""
     name = normalized(text)
     full = scope.full(name)

@@ -12,18 +12,16 @@ from typing import Any, NoReturn, TypeAlias, cast
 
 from gradcli.graph.graph import Apply, Arg, Block, Choose, Literal, Logical, Pack, Ref, Statement
 from gradcli.source.span import Span
+from gradcli.spec import calls
 from gradcli.spec.document import YamlScalar
 from gradcli.spec.expression import MAX_DEPTH, Expression, ExpressionError, parse, too_deep
 from gradcli.spec.language import (
     BINARY,
-    BUILTINS,
     COMPARE,
     CONSTANTS,
-    ITERATORS,
     REFUSED,
     UNARY,
     VALUE_ATTRIBUTES,
-    VALUE_METHODS,
 )
 from gradcli.spec.mistakes import (
     Mistake,
@@ -31,7 +29,6 @@ from gradcli.spec.mistakes import (
     op_as_value,
     unknown_attribute,
     unknown_member,
-    unknown_method,
     unknown_name,
     unknown_op,
 )
@@ -72,7 +69,7 @@ class Lowering:
 
     def iterable(self, scalar: YamlScalar, offset: int) -> Arg:
         """Lower what a loop goes over: the text from `offset` on, which may be a `range` or a `zip`."""
-        return self._read(scalar, scalar.text[offset:], offset, self._iterable, None)
+        return self._read(scalar, scalar.text[offset:], offset, lambda node, out: calls.iterable(self, node), None)
 
     def block(self, read: Callable[[], Arg]) -> Block:
         """The statements that `read` makes, apart from those so far, and their result."""
@@ -141,7 +138,7 @@ class Lowering:
             if first is not None:
                 spine.append(node)
                 node = getattr(node, first)
-            elif type(node) is ast.Call and type(node.func) is ast.Attribute and self._op_of(node.func) is None:
+            elif type(node) is ast.Call and type(node.func) is ast.Attribute and calls.op_of(self, node.func) is None:
                 spine.append(node)
                 node = node.func.value
             else:
@@ -153,7 +150,7 @@ class Lowering:
                 found = self._member(node, found)
             elif found is POISON and type(node) in _NAMED:
                 if type(node) is ast.Call:
-                    self._arguments(node)
+                    calls.arguments(self, node)
             else:
                 found = _STEPS[type(node)](self, node, cast(Arg, found), None if spine else out)
         self.depth -= 1
@@ -326,6 +323,13 @@ class Lowering:
         return self.mistake(unknown_attribute(self.reading, name), node, name)
 
 
+_FIRST: dict[type[ast.expr], str] = {
+    ast.BinOp: "left",
+    ast.UnaryOp: "operand",
+    ast.Compare: "left",
+    ast.Subscript: "value",
+    ast.Attribute: "value",
+}
 _NAMED = (ast.Attribute, ast.Call)
 _ATOMS: dict[type[ast.expr], Callable[[Lowering, Any, int | None], Found]] = {
     ast.Name: Lowering._name,
@@ -334,7 +338,7 @@ _ATOMS: dict[type[ast.expr], Callable[[Lowering, Any, int | None], Found]] = {
     ast.Tuple: Lowering._pack,
     ast.IfExp: Lowering._choose,
     ast.BoolOp: Lowering._logical,
-    ast.Call: Lowering._call,
+    ast.Call: calls.call,
 }
 _STEPS: dict[type[ast.expr], Callable[[Lowering, Any, Arg, int | None], Found]] = {
     ast.BinOp: Lowering._binary,
@@ -342,5 +346,5 @@ _STEPS: dict[type[ast.expr], Callable[[Lowering, Any, Arg, int | None], Found]] 
     ast.Compare: Lowering._compare,
     ast.Subscript: Lowering._subscript,
     ast.Attribute: Lowering._attribute,
-    ast.Call: Lowering._method,
+    ast.Call: calls.method,
 }

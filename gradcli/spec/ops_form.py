@@ -111,9 +111,7 @@ class OpsForm:
             self.reading.findings.add("GC204", f"a {form} has one name, not `{key.text}`", key.span)
         return "," not in key.text
 
-    def _declare_values(
-        self, form: str, key: YamlScalar, node: Yaml, scope: Scope, level: Level, record: bool
-    ) -> None:
+    def _declare_values(self, form: str, key: YamlScalar, node: Yaml, scope: Scope, level: Level, record: bool) -> None:
         names = _names(key)
         slots = tuple([self._declare_value(text, span, scope, level) for text, span in names])
         level.ops.append(Op(form, self.reading.graph.values[slots[0]].name, node, slots, scope, record, names[0][1]))

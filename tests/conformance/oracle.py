@@ -27,7 +27,11 @@ from gradcli.types.dtype import DEFAULT, DTYPES
 
 RECORDED = Path(__file__).parent / "opinfo-2.13.json"
 OPERATORS = {"__getitem__": "Tensor.__getitem__", "__rmatmul__": "Tensor.__rmatmul__"}
-REORDERED = {"einsum": lambda arguments: arguments[::-1], "where": lambda a: [a[1], a[0], *a[2:]]}
+REORDERED = {
+    "einsum": lambda a: a[::-1], "where": lambda a: [a[1], a[0], *a[2:]], "polygamma": lambda a: a[::-1],
+    "special.polygamma": lambda a: a[::-1], "nn.functional.embedding": lambda a: [a[1], a[0], *a[2:]],
+    "nn.functional.embedding_bag": lambda a: [a[1], a[0], *a[2:]],
+}  # fmt: skip
 UNSEEDED = {"nn.functional.dropout"}
 
 

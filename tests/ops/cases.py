@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -12,11 +12,13 @@ import numpy as np
 
 from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
 from gradcli.autograd.tensor import Tensor
+from gradcli.errors import BindError
 from gradcli.graph.call import wrapped
 from gradcli.ops import _random, registry
 from gradcli.ops._op import Composite, Op
 from gradcli.ops._promotion import as_dtype
 from gradcli.ops._samples import Constant, Domain, ErrorSample, Sample, T
+from gradcli.ops._signature import Signature
 from gradcli.types.dtype import DEFAULT
 
 SPREAD = 4
@@ -36,9 +38,13 @@ class Case:
         return Arguments(self, np.random.RandomState(crc32(self.id.encode())), dtype, make)
 
     def call(self, args: Any, kwargs: Any) -> Any:
-        """Apply the record to arguments as a spec would write them."""
+        """Apply the record to arguments as a spec would write them, by the first of its signatures that they fit."""
         with settings():
-            return wrapped(self.record(*self.record.signature.bind(self.record.name, args, kwargs)))
+            *others, last = signatures(self.record)
+            for signature in others:
+                with suppress(BindError):
+                    return wrapped(self.record(*signature.bind(self.record.name, args, kwargs)))
+            return wrapped(self.record(*last.bind(self.record.name, args, kwargs)))
 
 
 class Arguments:
@@ -85,6 +91,12 @@ def settings() -> Iterator[None]:
             yield
     finally:
         DEFAULT.reset(token)
+
+
+def signatures(record: Op | Composite) -> list[Signature]:
+    """Return the signatures that lead to a record, its own first."""
+    found = [record.signature, *(o.signature for os in registry.OVERLOADS.values() for o in os if o.record is record)]
+    return list(dict.fromkeys(found))
 
 
 def samples_of(record: Op | Composite) -> list[Sample | ErrorSample]:

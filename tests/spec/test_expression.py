@@ -77,8 +77,8 @@ def _load(text: str) -> None:
 
 
 WORDS = (
-    "x y t h l.h s.o y.0 relu torch F. linalg.qr nan inf 1j 1e999 float64 True None ... ( ) [ ] { } , : = := + - * ** @ /"
-    " // % <"
+    "x y t h l.h s.o y.0 relu torch F. linalg.qr nan inf 1j 1e999 float64 True None ... ( ) [ ] { } , : = := + - * ** @"
+    " / // % <"
     " <= == != & | ^ ~ << and or not in is if else for lambda"
     " await yield . .T .sum .sum( .shape .grad"
     " .add_( _ __"
