@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcli.errors import SpecError
+from gradcli.ops import _index as index
 from gradcli.ops import registry
 from gradcli.ops._op import Composite, Op
 from gradcli.report.ops import OpPage, OpRow, OpsReport
@@ -22,7 +23,7 @@ def op_list() -> OpsReport:
 
     registry.load()
     rows: dict[str, OpRow] = {}
-    for qualified in registry.index.DECLARED:
+    for qualified in index.DECLARED:
         overloads = registry.overloads(qualified)
         name = registry.shortest(qualified)
         if name not in rows and not name.startswith("Tensor.__"):
@@ -105,8 +106,9 @@ def _conventions(records: list[Op | Composite]) -> Iterator[str]:
 def _derivatives(records: list[Op | Composite]) -> Iterator[tuple[str, str]]:
     """Yield (inputs, formula) of every derivative, as its source writes it."""
     for record in records:
-        for inputs, formula in (record.vjp if isinstance(record, Op) else {}).items():
-            yield (f"{record.grad_fn}, {inputs}" if len(records) > 1 else inputs), _formula_text(formula)
+        if isinstance(record, Op):
+            for inputs, formula in record.vjp.items():
+                yield (f"{record.grad_fn}, {inputs}" if len(records) > 1 else inputs), _formula_text(formula)
 
 
 def _formula_text(formula: Callable[..., Any]) -> str:

@@ -102,7 +102,7 @@ def _compare(
 
     for name, g in zip(leaves, found, strict=True):
         analytical = np.zeros_like(point[name]) if g is None else np.asarray(g.data)
-        numerical = _differences(lambda data, name=name: value(name, data), point[name], eps)  # type: ignore[misc]
+        numerical = _differences(lambda data, name=name: value(name, data), point[name], eps)
         yield _row(output, name, analytical, numerical, atol, rtol)
 
 
@@ -131,4 +131,4 @@ def _row(output: str, leaf: str, analytical: Any, numerical: Any, atol: float, r
     flat = int(np.argmax(np.where(np.isnan(apart), np.inf, apart))) if apart.size else 0
     index = tuple(int(i) for i in np.unravel_index(flat, apart.shape)) if apart.size else ()
     worst = (analytical[index].item(), numerical[index].item()) if apart.size else (0.0, 0.0)
-    return GradcheckRow(output, leaf, int(apart.size), int(np.count_nonzero(off)), *worst, index)
+    return GradcheckRow(output, leaf, int(apart.size), int(np.count_nonzero(off)), worst[0], worst[1], index)

@@ -62,8 +62,8 @@ def test_spec(path: str, limits: Limits | None = None, options: Options | None =
         spec = load(path, options)
     except SpecError as error:
         return _held(path, 0, [], error.diagnostics, _raises(path))
-    checked, mismatches, error = _evaluate(spec, limits)
-    return _held(path, checked, mismatches, error.diagnostics if error else [], spec.graph.raises)
+    checked, mismatches, failure = _evaluate(spec, limits)
+    return _held(path, checked, mismatches, failure.diagnostics if failure else [], spec.graph.raises)
 
 
 def _raises(path: str) -> str | None:

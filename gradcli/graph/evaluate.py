@@ -7,7 +7,7 @@ of recursion is the nesting of blocks in the spec, which the loader limits; a ch
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,20 +85,18 @@ class Evaluator:
         self.slots: list[Any] = [None] * len(graph.values)
         self.made: list[str | None] = [None] * len(graph.values)
         self.turns = 0
-        self.run_statement = {
+        self.run_statement: dict[type, Callable[[Any], None]] = {
             Apply: self._apply, Alias: self._alias, Mark: self._mark, Choose: self._choose, Logical: self._logical,
             Branch: self._branch, Loop: self._loop, Unpack: self._unpack,
         }  # fmt: skip
 
     def read(self, arg: Arg) -> Any:
         """Return what an argument stands for."""
-        kind = type(arg)
-        if kind is Ref:
-            return self.slots[arg.slot]  # type: ignore[union-attr]
-        if kind is Literal:
-            return arg.value  # type: ignore[union-attr]
-        items = [self.read(item) for item in arg.items]  # type: ignore[union-attr]
-        return {"list": list, "tuple": tuple, "slice": _slice}[arg.kind](items)  # type: ignore[union-attr]
+        if isinstance(arg, Ref):
+            return self.slots[arg.slot]
+        if isinstance(arg, Literal):
+            return arg.value
+        return _PACKERS[arg.kind]([self.read(item) for item in arg.items])
 
     def run(self, statements: Sequence[Statement]) -> None:
         """Run statements in order; raise SpecError at the place of the one that fails."""
@@ -317,6 +315,9 @@ def located(error: Exception, span: Span) -> SpecError:
 
 def _slice(items: list[Any]) -> slice:
     return slice(*(item.item() if isinstance(item, Tensor) else item for item in items))
+
+
+_PACKERS: dict[str, Callable[[list[Any]], Any]] = {"list": list, "tuple": tuple, "slice": _slice}
 
 
 def _describe(value: Any) -> str:

@@ -26,7 +26,7 @@ class Symbol(operators.Operators):
 
     def __init__(self, shape: tuple[int, ...] | None, dtype: Any = None, requires_grad: bool = False) -> None:
         self._shape = shape
-        self._dtype = None if dtype is None else np.dtype(dtype)
+        self._dtype: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
         self.requires_grad = requires_grad
 
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcli.errors import AutogradError, NumericError, ShapeError
+from gradcli.ops._dtypes import taking
 from gradcli.ops._op import Formula, Op, op
 from gradcli.ops._promotion import dtype_name, floating, same
 
@@ -89,9 +90,12 @@ def elementwise(
 ) -> Op:  # fmt: skip
     """Declare an op that maps elements to elements of the broadcast shape; integers become the default floating dtype.
 
-    `promote=same` keeps integers.
+    `promote=same` keeps integers; `takes=(kernel, kinds)` refuses dtypes of other kinds in that kernel's name.
     """
-    return op(name, kernel, latex=latex, vjp=vjp, promote=promote, shape=record.pop("shape", broadcast_rule), names=names, **record)
+    shape = record.pop("shape", broadcast_rule)
+    takes = record.pop("takes", None)
+    shape = taking(*takes, shape) if takes else shape
+    return op(name, kernel, latex=latex, vjp=vjp, promote=promote, shape=shape, names=names, **record)
 
 
 def comparison(name: str, latex: str, kernel: Callable[..., Any], **record: Any) -> Op:

@@ -57,12 +57,17 @@ def result_type(values: Iterable[Any]) -> str:
 
 
 def cast(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a raw value in a dtype; Python numbers stay as they are."""
+    """Return a raw value in a dtype; Python numbers stay as they are, integers that do not fit wrap around."""
     if type(value) in NUMBERS or value is None or value.dtype is dtype:
-        return value
+        return _wrapped(value, dtype) if type(value) is int and dtype.kind in "iu" else value
     if value.dtype.kind == "c" and dtype.kind != "c":
         value = value.real
     return value.astype(dtype)
+
+
+def _wrapped(value: int, dtype: np.dtype[Any]) -> Any:
+    limits = np.iinfo(dtype)
+    return value if limits.min <= value <= limits.max else np.asarray(value).astype(dtype)[()]
 
 
 @lru_cache(maxsize=None)

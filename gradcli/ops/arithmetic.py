@@ -11,8 +11,9 @@ from gradcli.ops import comparison, creation, exponential, rearrange
 from gradcli.ops._families import (
     BINARY, WITH_NUMBER, aliases, broadcast_rule, conj, elementwise, is_integral, nonzero_divisor,
 )  # fmt: skip
+from gradcli.ops._dtypes import taking
 from gradcli.ops._op import composite, op, spelling
-from gradcli.ops._promotion import dtype_name, result_type, same
+from gradcli.ops._promotion import dtype_name, floating, same
 from gradcli.ops._samples import ErrorSample, nonzero, pairs, positive as above_zero, real, sample, unary
 
 ALPHA = "(input: Tensor|Scalar, other: Tensor|Scalar, *, alpha: Scalar=1)"
@@ -24,13 +25,17 @@ def _times(g: Any, alpha: Any) -> Any:
     return g if alpha == 1 else g * alpha
 
 
-def _no_bool_subtraction(x: Any, y: Any, alpha: Any = 1) -> Any:
-    if "bool" in (str(getattr(x, "dtype", "")), str(getattr(y, "dtype", ""))) and result_type([x, y]) == "bool":
-        raise DtypeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
-            "instead."
+def _not_bool(op: Any, values: Any) -> Any:
+    """Promote the operands of a subtraction; raise DtypeError where one of them is a bool."""
+    bools = [dtype_name(v) == "bool" for v in values[:2]]
+    if any(bools):
+        which, instead = (
+            ("two bool tensors is", "Use the `^` or `logical_xor()` operator instead.")
+            if all(bools)
+            else ("a bool tensor is", "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.")
         )
-    return broadcast_rule(x, y)
+        raise DtypeError(f"Subtraction, the `-` operator, with {which} not supported. {instead}")
+    return same(op, values)
 
 
 def _no_bool_negation(x: Any) -> Any:
@@ -48,16 +53,16 @@ add = elementwise(
     samples=(*pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")),
 )  # fmt: skip
 sub = elementwise(
-    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=same, signature=ALPHA, shape=_no_bool_subtraction,
+    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, signature=ALPHA,
     vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha)), samples=pairs(), names="torch Tensor " + aliases("subtract"),
 )  # fmt: skip
 rsub = elementwise(
-    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=same, shape=_no_bool_subtraction,
+    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool,
     signature="(input: Tensor, other: Tensor, *, alpha: Scalar=1)",
     vjp=dict(x=lambda g, alpha: -_times(g, alpha), y=lambda g: g), samples=pairs(),
 )  # fmt: skip
 rsub_scalar = elementwise(
-    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=same, shape=_no_bool_subtraction,
+    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool,
     grad_fn="RsubBackward1", signature="(input: Tensor, other: Tensor|Scalar, *, alpha: Scalar=1)",
     vjp=dict(x=lambda g, alpha: -_times(g, alpha)), samples=(sample(real(2), 1.5),),
 )  # fmt: skip
@@ -91,8 +96,6 @@ div_scalar = elementwise(
 
 
 def _by_rounding(op: Any, values: Any) -> Any:
-    from gradcli.ops._promotion import floating
-
     return (floating if values[2] is None else same)(op, values)
 
 
@@ -101,7 +104,9 @@ def _rounded_rule(x: Any, y: Any, rounding_mode: Any) -> Any:
         raise NumericError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '" + str(rounding_mode) + "'"
         )
-    return broadcast_rule(x, y) if rounding_mode is None else nonzero_divisor(x, y)
+    if rounding_mode is None:
+        return broadcast_rule(x, y)
+    return taking(f"div_{rounding_mode}_cpu", "float int bool", nonzero_divisor)(x, y)
 
 
 def _rounded_quotient(x: Any, y: Any, rounding_mode: Any) -> Any:
@@ -166,6 +171,8 @@ rsqrt = elementwise(
 
 
 def _power_rule(x: Any, y: Any) -> Any:
+    if dtype_name(x) == dtype_name(y) == "bool" and hasattr(y, "dtype"):
+        raise DtypeError("\"pow\" not implemented for 'Bool'")
     if is_integral(x) and isinstance(y, int) and y < 0:
         raise NumericError("Integers to negative integer powers are not allowed.")
     return broadcast_rule(x, y)
@@ -175,7 +182,7 @@ def _power(x: Any, y: Any) -> Any:
     """Return x to the power of y; negative powers of integers are truncated, as in PyTorch."""
     if is_integral(x) and is_integral(y) and not isinstance(y, int) and y.dtype.kind == "i" and np.any(np.less(y, 0)):
         return np.where(y < 0, np.where(np.equal(np.abs(x), 1), np.power(x, y & 1), 0), np.power(x, np.maximum(y, 0)))
-    return np.power(x, y)
+    return np.power(x, y) if y is not True else x * y
 
 
 def _power_of_base(g: Any, x: Any, y: Any) -> Any:
@@ -195,6 +202,7 @@ def _power_of_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
 
 pow_ = elementwise(
     "pow", "x^y", _power, promote=same, grad_fn="PowBackward1", signature="(input: Tensor, exponent: Tensor)",
+    shape=_power_rule,
     vjp=dict(x=_power_of_base, y=_power_of_exponent), samples=pairs(above_zero, real),
 )  # fmt: skip
 pow_of_number = elementwise(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import BindError, NumericError, ShapeError
+from gradcli.errors import BindError, DtypeError, NumericError, ShapeError
 from gradcli.ops import arithmetic, comparison, joining, rearrange, reduction, scan
 from gradcli.ops._families import normalize_dim, normalize_dims
 from gradcli.ops._op import composite, op
@@ -19,6 +19,14 @@ _copy = op("copy", lambda x: np.array(x)[()], names="", grad_fn="CopyBackwards",
 
 def _part(x: Any, dim: int, start: int, length: int) -> Any:
     return rearrange.narrow(x, dim, start, length)
+
+
+def _check_samples(name: str, y: Any, dim: int) -> None:
+    if dtype_name(y) == "bool":
+        raise DtypeError(f"{name}: received a bool input for `y`, but bool is not supported")
+    if not y.ndim:
+        raise ShapeError(f"Dimension specified as {dim} but tensor has no dimensions")
+    normalize_dim(dim, y.ndim)
 
 
 def _apart(x: Any, dim: int, by: int = 1) -> Any:
@@ -77,6 +85,7 @@ TRAPEZOIDS = "torch.trapezoid torch.trapz"
 @composite(TRAPEZOIDS, WITH_X.format("y", "x"), name="trapezoid", samples=lambda: [sample(real(2, 4), real(4))])
 def trapezoid_at(y: Any, x: Any, dim: int = -1) -> Any:
     """Return the area under the samples y at the places x."""
+    _check_samples("trapezoid", y, dim)
     if y.shape[dim] == 0:
         return _nothing(y, dim)
     terms = arithmetic.mul(_spacings(x, y, dim), _pair_sums(y, dim))
@@ -86,6 +95,7 @@ def trapezoid_at(y: Any, x: Any, dim: int = -1) -> Any:
 @composite(TRAPEZOIDS, WITH_DX.format("y"), samples=lambda: [sample(real(2, 4)), sample(real(2, 4), dx=0.5, dim=0)])
 def trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
     """Return the area under the samples y that are dx apart."""
+    _check_samples("trapezoid", y, dim)
     if y.shape[dim] == 0:
         return _nothing(y, dim)
     ends = arithmetic.add(rearrange.select(y, dim, 0), rearrange.select(y, dim, -1))
@@ -96,6 +106,7 @@ def trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
 @composite("torch", WITH_X.format("y", "x"), name="cumulative_trapezoid", samples=lambda: [sample(real(2, 4), real(4))])
 def cumulative_trapezoid_at(y: Any, x: Any, dim: int = -1) -> Any:
     """Return the area under the samples y up to each of the places x."""
+    _check_samples("cumulative_trapezoid", y, dim)
     terms = arithmetic.mul(_spacings(x, y, dim), _pair_sums(y, dim))
     return arithmetic.div_scalar(scan.cumsum(terms, dim), 2.0)
 
@@ -103,6 +114,7 @@ def cumulative_trapezoid_at(y: Any, x: Any, dim: int = -1) -> Any:
 @composite("torch", WITH_DX.format("y"), samples=lambda: [sample(real(2, 4)), sample(real(2, 4), dx=0.5, dim=0)])
 def cumulative_trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
     """Return the area under the samples y up to each of them, dx apart."""
+    _check_samples("cumulative_trapezoid", y, dim)
     return scan.cumsum(arithmetic.mul_scalar(_pair_sums(y, dim), dx / 2), dim)
 
 

@@ -6,21 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import BindError, DtypeError
+from gradcli.errors import BindError
 from gradcli.ops import comparison
 from gradcli.ops._families import TENSORS, aliases, broadcast_rule, elementwise
 from gradcli.ops._op import spelling
-from gradcli.ops._promotion import dtype_name, result_type, same
+from gradcli.ops._promotion import same
 from gradcli.ops._samples import distinct, real, sample
 
 
-def _real_only(name: str) -> Any:
-    def rule(x: Any, y: Any) -> Any:
-        if result_type([x, y]).startswith("complex"):
-            raise DtypeError(f"{name} not implemented for complex tensors.")
-        return broadcast_rule(x, y)
-
-    return rule
+REAL = "float int bool"
 
 
 def _half_where_equal(g: Any, x: Any, y: Any, below: Any) -> Any:
@@ -29,24 +23,24 @@ def _half_where_equal(g: Any, x: Any, y: Any, below: Any) -> Any:
 
 
 maximum = elementwise(
-    "maximum", r"\max(x, y)", lambda x, y: np.maximum(x, y), promote=same, signature=TENSORS, shape=_real_only("maximum"),
+    "maximum", r"\max(x, y)", lambda x, y: np.maximum(x, y), promote=same, signature=TENSORS, takes=("maximum not implemented for complex tensors.", REAL),
     vjp=dict(x=lambda g, x, y: _half_where_equal(g, x, y, comparison.lt(x, y)), y=lambda g, x, y: _half_where_equal(g, x, y, comparison.gt(x, y))),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 minimum = elementwise(
-    "minimum", r"\min(x, y)", lambda x, y: np.minimum(x, y), promote=same, signature=TENSORS, shape=_real_only("minimum"),
+    "minimum", r"\min(x, y)", lambda x, y: np.minimum(x, y), promote=same, signature=TENSORS, takes=("minimum not implemented for complex tensors.", REAL),
     vjp=dict(x=lambda g, x, y: _half_where_equal(g, x, y, comparison.gt(x, y)), y=lambda g, x, y: _half_where_equal(g, x, y, comparison.lt(x, y))),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 fmax = elementwise(
-    "fmax", r"\max(x, y)", lambda x, y: np.fmax(x, y), promote=same, signature=TENSORS, shape=_real_only("fmax"),
+    "fmax", r"\max(x, y)", lambda x, y: np.fmax(x, y), promote=same, signature=TENSORS, takes=("fmax not implemented for complex tensors.", REAL),
     vjp=dict(
         x=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), 0.0, g)
     ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 fmin = elementwise(
-    "fmin", r"\min(x, y)", lambda x, y: np.fmin(x, y), promote=same, signature=TENSORS, shape=_real_only("fmin"),
+    "fmin", r"\min(x, y)", lambda x, y: np.fmin(x, y), promote=same, signature=TENSORS, takes=("fmin not implemented for complex tensors.", REAL),
     vjp=dict(
         x=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), 0.0, g)
     ),
@@ -54,11 +48,12 @@ fmin = elementwise(
 )  # fmt: skip
 
 
+NO_COMPLEX = ("clamp is not supported for complex types", REAL)
+
+
 def _clamp_rule(x: Any, low: Any = None, high: Any = None) -> Any:
     if low is None and high is None:
         raise BindError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if any(dtype_name(v).startswith("complex") for v in (x, low, high) if v is not None):
-        raise DtypeError("clamp is not supported for complex types")
     return broadcast_rule(x, low, high)
 
 
@@ -82,12 +77,12 @@ def _clamp_high_slope(g: Any, x: Any, low: Any, high: Any) -> Any:
 
 BOUNDS = "(input: Tensor, min: Tensor|Scalar?=None, max: Tensor|Scalar?=None)"
 clamp_tensors = elementwise(
-    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same, shape=_clamp_rule,
+    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same, shape=_clamp_rule, takes=NO_COMPLEX,
     names="", grad_fn="ClampBackward0", vjp=dict(x=_clamp_slope, low=_clamp_low_slope, high=_clamp_high_slope),
     signature=BOUNDS, samples=(sample(distinct(2, 3), real(3)), sample(distinct(3), real(3), real(3))),
 )  # fmt: skip
 clamp = elementwise(
-    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same, shape=_clamp_rule,
+    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same, shape=_clamp_rule, takes=NO_COMPLEX,
     names="", grad_fn="ClampBackward1", vjp=dict(x=_clamp_slope), signature=BOUNDS,
     samples=(sample(distinct(2, 3), -1.0, 1.02), sample(distinct(3), None, 0.52)),
 )  # fmt: skip
@@ -106,9 +101,11 @@ def _bound(name: str, number: int, bound: str, kernel: Any) -> Any:
     if number:
         vjp["y"] = lambda g, x, y: comparison.choose(inside(x, y), 0.0, g)
     kind = "Tensor" if number else "Tensor|Scalar"
+    takes = (f"{bound}imum_cpu", REAL) if number else NO_COMPLEX
     return elementwise(
         name, rf"\{bound}(x, y)", kernel, promote=same,
-        grad_fn=f"Clamp{name[6:].title()}Backward{number}", signature=f"(input: Tensor, {name[6:]}: {kind})", vjp=vjp, samples=(sample(distinct(2, 3), real(3) if number else 0.52),),
+        grad_fn=f"Clamp{name[6:].title()}Backward{number}", signature=f"(input: Tensor, {name[6:]}: {kind})", vjp=vjp, takes=takes,
+        samples=(sample(distinct(2, 3), real(3) if number else 0.52),),
     )  # fmt: skip
 
 

@@ -9,12 +9,11 @@ import numpy as np
 from gradcli.errors import DtypeError
 from gradcli.ops import indexing
 from gradcli.ops._dtype_text import scalar_type
-from gradcli.ops._dtypes import no_kernel
 from gradcli.ops._families import (
-    BINARY, TENSORS, aliases, broadcast_rule, comparison as compared, elementwise, is_integral, not_implemented,
+    BINARY, TENSORS, aliases, broadcast_rule, comparison as compared, elementwise, not_implemented,
 )  # fmt: skip
 from gradcli.ops._op import op
-from gradcli.ops._promotion import dtype_name, result_type, same
+from gradcli.ops._promotion import dtype_name, same
 from gradcli.ops._samples import ErrorSample, index, mask, pairs, real, sample, unary
 
 
@@ -23,18 +22,9 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     return indexing.where(condition, x, y)
 
 
-def _ordered_rule(name: str) -> Any:
-    def rule(x: Any, y: Any) -> Any:
-        if result_type([x, y]).startswith("complex"):
-            raise DtypeError(f"\"{name}_cpu\" not implemented for 'ComplexFloat'", hint="compare abs(x), x.real or x.imag")
-        return broadcast_rule(x, y)
-
-    return rule
-
-
 def _compared(name: str, alias: str, latex: str, kernel: Any) -> Any:
     names = f"torch Tensor {aliases(alias)}" if alias else "torch Tensor"
-    return compared(name, latex, kernel, shape=_ordered_rule(name), names=names, samples=pairs())
+    return compared(name, latex, kernel, takes=(f"{name}_cpu", "float int bool"), names=names, samples=pairs())
 
 
 eq = compared("eq", "x = y", lambda x, y: np.equal(x, y), samples=pairs())
@@ -51,13 +41,14 @@ def _test(name: str, latex: str, kernel: Any, **record: Any) -> Any:
     return elementwise(name, latex, kernel, promote=None, dtype="bool", signature="(input: Tensor)", samples=unary(), **record)
 
 
+REAL = "float int bool"
 isnan = _test("isnan", r"x = \mathrm{nan}", lambda x: np.isnan(x))
 isinf = _test("isinf", r"|x| = \infty", lambda x: np.isinf(x))
 isfinite = _test("isfinite", r"|x| < \infty", lambda x: np.isfinite(x))
-isposinf = _test("isposinf", r"x = \infty", lambda x: np.equal(x, np.inf))
-isneginf = _test("isneginf", r"x = -\infty", lambda x: np.equal(x, -np.inf))
+isposinf = _test("isposinf", r"x = \infty", lambda x: np.equal(x, np.inf), takes=("isposinf does not support complex inputs.", REAL))
+isneginf = _test("isneginf", r"x = -\infty", lambda x: np.equal(x, -np.inf), takes=("isneginf does not support complex inputs.", REAL))
 isreal = _test("isreal", r"\Im x = 0", lambda x: np.equal(np.imag(x), 0))
-signbit = _test("signbit", "x < 0", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0))
+signbit = _test("signbit", "x < 0", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0), takes=("signbit is not implemented for complex tensors.", REAL))
 logical_not = _test("logical_not", r"\lnot x", lambda x: np.logical_not(x))
 
 
@@ -73,20 +64,9 @@ logical_or = _logical("logical_or", r"x \lor y", lambda x, y: np.logical_or(x, y
 logical_xor = _logical("logical_xor", r"x \oplus y", lambda x, y: np.logical_xor(x, y))
 
 
-def _integers(kernel: str) -> Any:
-    """Return the shape rule of an op on integers, which some of PyTorch's kernels have no code for."""
-
-    def rule(x: Any, y: Any) -> Any:
-        if not (is_integral(x) and is_integral(y)):
-            raise no_kernel(kernel, x if hasattr(x, "dtype") and not is_integral(x) else y)
-        return broadcast_rule(x, y)
-
-    return rule
-
-
-def _bitwise(name: str, latex: str, kernel: Any, error: str = "") -> Any:
+def _bitwise(name: str, latex: str, kernel: Any, takes: Any = None, signature: str = BINARY) -> Any:
     return elementwise(
-        name, latex, kernel, promote=same, shape=_integers(error or f"{name}_cpu"), signature=BINARY,
+        name, latex, kernel, promote=same, takes=takes or (f"{name}_cpu", "int bool"), signature=signature,
         samples=lambda: [sample(index([1, 5]), index([3, 2])), ErrorSample((real(2), real(2)), "not implemented for")],
     )  # fmt: skip
 
@@ -94,25 +74,21 @@ def _bitwise(name: str, latex: str, kernel: Any, error: str = "") -> Any:
 bitwise_and = _bitwise("bitwise_and", r"x \mathbin{\&} y", lambda x, y: np.bitwise_and(x, y))
 bitwise_or = _bitwise("bitwise_or", r"x \mid y", lambda x, y: np.bitwise_or(x, y))
 bitwise_xor = _bitwise("bitwise_xor", r"x \oplus y", lambda x, y: np.bitwise_xor(x, y))
-bitwise_left_shift = _bitwise("bitwise_left_shift", r"x \ll y", lambda x, y: np.left_shift(x, y), "lshift_cpu")
-bitwise_right_shift = _bitwise("bitwise_right_shift", r"x \gg y", lambda x, y: np.right_shift(x, y), "rshift_cpu")
-gcd = _bitwise("gcd", r"\gcd(x, y)", lambda x, y: np.gcd(x, y))
-lcm = _bitwise("lcm", r"\operatorname{lcm}(x, y)", lambda x, y: np.lcm(x, y))
-
-
-def _one_integer(x: Any) -> Any:
-    if not is_integral(x):
-        raise no_kernel("bitwise_not_cpu", x)
-    return x.shape
+bitwise_left_shift = _bitwise("bitwise_left_shift", r"x \ll y", lambda x, y: np.left_shift(x, y), ("lshift_cpu", "int"))
+bitwise_right_shift = _bitwise("bitwise_right_shift", r"x \gg y", lambda x, y: np.right_shift(x, y), ("rshift_cpu", "int"))
+gcd = _bitwise("gcd", r"\gcd(x, y)", lambda x, y: np.gcd(x, y), ("gcd_cpu", "int"), TENSORS)
+lcm = _bitwise("lcm", r"\operatorname{lcm}(x, y)", lambda x, y: np.lcm(x, y), ("lcm_cpu", "int"), TENSORS)
 
 
 bitwise_not = elementwise(
-    "bitwise_not", r"\lnot x", lambda x: np.invert(x), promote=None, shape=_one_integer, signature="(input: Tensor)",
+    "bitwise_not", r"\lnot x", lambda x: np.invert(x), promote=None, takes=("bitwise_not_cpu", "int bool"), signature="(input: Tensor)",
     samples=lambda: [sample(index([1, 5])), sample(mask([True, False]))],
 )  # fmt: skip
 
 
 def _heaviside_rule(x: Any, values: Any) -> Any:
+    if "complex" in dtype_name(x) + dtype_name(values):
+        raise DtypeError("heaviside is not yet implemented for complex tensors.")
     if dtype_name(x) != dtype_name(values):
         raise DtypeError("heaviside is not yet implemented for tensors with different dtypes.")
     return broadcast_rule(x, values)

@@ -8,10 +8,17 @@ import numpy as np
 
 from gradcli.errors import NumericError, ShapeError
 from gradcli.ops._families import Shape, not_implemented
-from gradcli.ops._dtypes import no_kernel
+from gradcli.ops._dtypes import no_kernel, taking
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name, result_type
 from gradcli.ops._samples import index, real, sample
+
+
+REAL = "float int bool"
+
+
+def _unknown(*values: Any) -> None:
+    """Say that the size depends on the values."""
 
 
 def _int_dtype(values: tuple[Any, ...], at: int) -> str:
@@ -32,7 +39,7 @@ def _bucketize_rule(x: Any, boundaries: Any, *_: Any) -> Shape:
 bucketize = op(
     "bucketize", lambda x, boundaries, *, out_int32=False, right=False: _bucketize(x, boundaries, out_int32, right),
     names="torch", signature="(input: Tensor|Scalar, boundaries: Tensor, *, out_int32: bool=False, right: bool=False)",
-    shape=_bucketize_rule, dtype=lambda *values: _int_dtype(values, 2), samples=lambda: [sample(real(2, 3), index([-1, 0, 1]))],
+    shape=taking("searchsorted_out_cpu", REAL, _bucketize_rule), dtype=lambda *values: _int_dtype(values, 2), samples=lambda: [sample(real(2, 3), index([-1, 0, 1]))],
 )  # fmt: skip
 
 
@@ -64,7 +71,7 @@ searchsorted = op(
     lambda sequence, x, *, out_int32=False, right=False, side=None, sorter=None: _searchsorted(
         sequence, x, out_int32, right, side, sorter
     ),
-    names="torch", shape=_searchsorted_rule, dtype=lambda *values: _int_dtype(values, 2),
+    names="torch", shape=taking("searchsorted_out_cpu", REAL, _searchsorted_rule), dtype=lambda *values: _int_dtype(values, 2),
     signature="(sorted_sequence: Tensor, input: Tensor|Scalar, *, out_int32: bool=False, right: bool=False, side: str?=None, "
     "sorter: Tensor?=None)",
     samples=lambda: [sample(index([-1, 0, 1]), real(2, 3))],
@@ -123,16 +130,18 @@ def _isin(x: Any, among: Any, invert: bool) -> Any:
 isin = op(
     "isin", lambda x, among, *, assume_unique=False, invert=False: _isin(x, among, invert), names="torch", dtype="bool",
     signature="(elements: Tensor|Scalar, test_elements: Tensor|Scalar, *, assume_unique: bool=False, invert: bool=False)",
-    shape=lambda x, *_: getattr(x, "shape", ()), samples=lambda: [sample(index([1, 2, 3]), index([2, 5]))],
+    shape=taking("Unsupported input type encountered for isin(): {}", REAL, lambda x, *_: getattr(x, "shape", ())),
+    samples=lambda: [sample(index([1, 2, 3]), index([2, 5]))],
 )  # fmt: skip
 _unique = op(
     "_unique2", lambda x: np.unique(x, return_inverse=True, return_counts=True), names="", signature="(input: Tensor)",
+    shape=taking("unique", REAL, _unknown),
     grad_fn="Unique2Backward0", outputs=("output", "inverse_indices", "counts"), constant=("inverse_indices", "counts"),
     vjp=dict(x=not_implemented("_unique2")),
 )  # fmt: skip
 _unique_dim = op(
     "unique_dim", lambda x, dim: np.unique(x, return_inverse=True, return_counts=True, axis=dim), names="",
-    signature="(input: Tensor, dim: int)", outputs=("output", "inverse_indices", "counts"),
+    shape=taking("unique_dim", REAL, _unknown), signature="(input: Tensor, dim: int)", outputs=("output", "inverse_indices", "counts"),
     constant=("inverse_indices", "counts"), vjp=dict(x=not_implemented("unique_dim")),
 )  # fmt: skip
 
@@ -166,6 +175,7 @@ def _runs(x: Any, dim: int | None) -> Any:
 
 _unique_consecutive = op(
     "unique_consecutive", lambda x, dim=None: _runs(x, dim), names="", signature="(input: Tensor, dim: int?=None)",
+    shape=taking("unique", REAL, _unknown),
     outputs=("output", "inverse_indices", "counts"), constant=("inverse_indices", "counts"),
     vjp=dict(x=not_implemented("unique_consecutive")),
 )  # fmt: skip

@@ -77,7 +77,8 @@ def _logit_slope(g: Any, x: Any, eps: Any) -> Any:
 
 logit = elementwise(
     "logit", r"\ln\frac{x}{1 - x}", lambda x, eps=None: np.log(_clipped(x, eps) / (1 - _clipped(x, eps))),
-    names="torch Tensor special", signature="(input: Tensor, eps: float?=None)", shape=lambda x, eps: x.shape,
+    names="torch Tensor special", signature="(input: Tensor, eps: float?=None)",
+    takes=("logit_cpu", "float"), shape=lambda x, eps: x.shape,
     vjp=dict(x=_logit_slope), samples=(*unary(reals(0.1, 0.9)), sample(reals(0.3, 0.7)(3), 0.2)),
 )  # fmt: skip
 
@@ -94,7 +95,8 @@ logaddexp = elementwise(
     vjp=dict(x=lambda g, x, y: g / conj(1 + exp(y - x)), y=lambda g, x, y: g / conj(1 + exp(x - y))),
 )  # fmt: skip
 logaddexp2 = elementwise(
-    "logaddexp2", r"\log_2(2^x + 2^y)", lambda x, y: np.logaddexp2(x, y), samples=pairs(), grad_fn="Logaddexp2Backward0",
+    "logaddexp2", r"\log_2(2^x + 2^y)", lambda x, y: np.logaddexp2(x, y), samples=pairs(),
+    grad_fn="Logaddexp2Backward0", takes=("logaddexp2_cpu", "float"),
     vjp=dict(x=lambda g, x, y: g / (1 + exp2(y - x)), y=lambda g, x, y: g / (1 + exp2(x - y))),
 )  # fmt: skip
 
@@ -128,29 +130,29 @@ def _xlog1py_slope(g: Any, x: Any, y: Any) -> Any:
 XLOGY = dict(x=_xlogy_slope, y=lambda g, x, y: g * x / y)
 XLOG1PY = dict(x=_xlog1py_slope, y=lambda g, x, y: g * x / (y + 1))
 xlogy = elementwise(
-    "xlogy", r"x \ln y", _xlogy, names="torch Tensor special", signature=TENSORS, vjp=XLOGY, samples=pairs(real, positive)
+    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=TENSORS, vjp=XLOGY, samples=pairs(real, positive)
 )
 xlogy_of_number = elementwise(
-    "xlogy", r"x \ln y", _xlogy, names="torch special", signature=NUMBER_FIRST, grad_fn="XlogyBackward1",
+    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch special", signature=NUMBER_FIRST, grad_fn="XlogyBackward1",
     vjp=dict(y=XLOGY["y"]), samples=(sample(2.0, positive(3)),),
 )  # fmt: skip
 xlogy_number = elementwise(
-    "xlogy", r"x \ln y", _xlogy, names="torch Tensor special", signature=WITH_NUMBER, grad_fn="XlogyBackward2",
+    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=WITH_NUMBER, grad_fn="XlogyBackward2",
     vjp=dict(x=XLOGY["x"]), samples=(sample(real(3), 2.0),),
 )  # fmt: skip
 xlog1py = elementwise(
-    "xlog1py", r"x \ln(1 + y)", _xlog1py, names="special", signature=TENSORS, grad_fn="SpecialXlog1PyBackward0", vjp=XLOG1PY,
+    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=TENSORS, grad_fn="SpecialXlog1PyBackward0", vjp=XLOG1PY,
     samples=pairs(real, positive),
 )  # fmt: skip
 xlog1py_of_number = elementwise(
-    "xlog1py", r"x \ln(1 + y)", _xlog1py, names="special", signature=NUMBER_FIRST, grad_fn="SpecialXlog1PyBackward1",
+    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=NUMBER_FIRST, grad_fn="SpecialXlog1PyBackward1",
     vjp=dict(y=XLOG1PY["y"]), samples=(sample(2.0, positive(3)),),
 )  # fmt: skip
 xlog1py_number = elementwise(
-    "xlog1py", r"x \ln(1 + y)", _xlog1py, names="special", signature=WITH_NUMBER, grad_fn="SpecialXlog1PyBackward2",
+    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=WITH_NUMBER, grad_fn="SpecialXlog1PyBackward2",
     vjp=dict(x=XLOG1PY["x"]), samples=(sample(real(3), 2.0),),
 )  # fmt: skip
 entr = elementwise(
     "entr", r"-x \ln x", lambda x: np.where(x < 0, -np.inf, -_x_log(x, x, np.log(x))).astype(x.dtype), names="special",
-    grad_fn="SpecialEntrBackward0", vjp=dict(x=lambda g, x: g * (-(1 + log(x)))), samples=unary(positive),
+    grad_fn="SpecialEntrBackward0", takes=("entr_cpu", "float"), vjp=dict(x=lambda g, x: g * (-(1 + log(x)))), samples=unary(positive),
 )  # fmt: skip

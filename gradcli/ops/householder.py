@@ -115,12 +115,9 @@ def _ormqr_rule(a: Any, tau: Any, c: Any, left: bool = True, transpose: bool = F
 
 
 def _ormqr_backward(g: Any, a: Any, tau: Any, c: Any, left: bool, transpose: bool) -> tuple[Any, Any, Any]:
-    if 0 in (*a.shape, *tau.shape, *c.shape):
-        return None, None, None
-    if left:
-        return _backward(g, a, tau, c, transpose)
-    g_a, g_tau, g_c = _backward(H(g), a, tau, H(c), not transpose)
-    return g_a, g_tau, H(g_c)
+    empty = 0 in (*a.shape, *tau.shape, *c.shape)
+    g_a, g_tau, g_c = _backward(g, a, tau, c, transpose) if left else _backward(H(g), a, tau, H(c), not transpose)
+    return None if empty else g_a, None if empty else g_tau, g_c if left else H(g_c)
 
 
 ormqr = op(

@@ -19,9 +19,10 @@ from gradcli.ops._losses import (
     reduced,
     torch_mode,
 )  # fmt: skip
-from gradcli.ops._op import composite, op
+from gradcli.ops._op import composite
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, positive, real, reals, sample
+from gradcli.ops.similarity import raised_clone
 
 WITH_WEIGHT = f"(input: Tensor, target: Tensor, {LEGACY}, weight: Tensor?=None)"
 PLAIN = f"(input: Tensor, target: Tensor, {LEGACY})"
@@ -141,13 +142,6 @@ def _require_no_negative(var: Any) -> None:
     raw = getattr(var, "data", var) if hasattr(var, "__apply__") else var
     if isinstance(raw, (np.ndarray, np.generic)) and np.any(raw < 0):
         raise NumericError("var has negative entry/entries")
-
-
-raised_clone = op(
-    "clone", lambda x, least: np.maximum(x, least), names="", signature="(input: Tensor, least: float)",
-    shape=lambda x, least: x.shape, vjp=dict(x=lambda g: g),
-    notes="PyTorch clones the variance, and raises it in place without recording that",
-)  # fmt: skip
 
 
 @composite(

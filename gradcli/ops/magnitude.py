@@ -67,30 +67,23 @@ def _copysign_slope(g: Any, x: Any, out: Any) -> Any:
 
 
 copysign = elementwise(
-    "copysign", r"|x| \operatorname{sign} y", lambda x, y: np.copysign(x, y), signature=TENSORS, samples=pairs(nonzero, nonzero),
+    "copysign", r"|x| \operatorname{sign} y", lambda x, y: np.copysign(x, y), takes=("copysign_cpu", "float"),
+    signature=TENSORS, samples=pairs(nonzero, nonzero),
     vjp=dict(x=_copysign_slope, y=lambda g: arithmetic.zeros(g)),
 )  # fmt: skip
 copysign_number = elementwise(
-    "copysign", r"|x| \operatorname{sign} y", lambda x, y: np.copysign(x, y), signature=WITH_NUMBER,
+    "copysign", r"|x| \operatorname{sign} y", lambda x, y: np.copysign(x, y), takes=("copysign_cpu", "float"),
+    signature=WITH_NUMBER,
     grad_fn="CopysignBackward1", vjp=dict(x=_copysign_slope), samples=(sample(nonzero(3), -1.0),),
 )  # fmt: skip
 
 
-def _floats_only(kernel: str) -> Any:
-    def rule(x: Any, y: Any) -> Any:
-        if is_integral(x) and is_integral(y):
-            raise no_kernel(kernel, x)
-        return broadcast_rule(x, y)
-
-    return rule
-
-
 hypot = elementwise(
-    "hypot", r"\sqrt{x^2 + y^2}", lambda x, y: np.hypot(x, y), promote=same, shape=_floats_only("hypot_cpu"), signature=TENSORS,
+    "hypot", r"\sqrt{x^2 + y^2}", lambda x, y: np.hypot(x, y), promote=same, takes=("hypot_cpu", "float"), signature=TENSORS,
     vjp=dict(x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out), samples=pairs(nonzero, nonzero),
 )  # fmt: skip
 nextafter = elementwise(
-    "nextafter", r"x \pm \epsilon", lambda x, y: np.nextafter(x, y), promote=same, shape=_floats_only("nextafter_cpu"),
+    "nextafter", r"x \pm \epsilon", lambda x, y: np.nextafter(x, y), promote=same, takes=("nextafter_cpu", "float32 float64"),
     signature=TENSORS, vjp=dict(x=lambda g, x, y: comparison.choose(x == y, 0.0, g), y=lambda g: arithmetic.zeros(g)), samples=pairs(),
 )  # fmt: skip
 ldexp = elementwise(

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import arithmetic, comparison, creation, exponential, magnitude, rearrange, reduction
-from gradcli.ops._dtype_text import scalar_type
+from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
 from gradcli.ops._families import Shape, broadcast_rule, normalize_dim, normalize_dims, reduction_rule
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name, same
@@ -42,6 +42,9 @@ def _vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 def _norm_rule(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Shape:
     if not dtype_name(x).startswith(("float", "complex")):
         raise DtypeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_type(x)}")
+    kind = "complex" if dtype_name(x).startswith("complex") else "real"
+    if dtype is not None and dtype.startswith("complex") != (kind == "complex"):
+        raise DtypeError(f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {SCALAR_TYPES[dtype]}")
     if ord < 0 or ord == inf:
         _require_identity(x, ord, dim)
     return reduction_rule(x, dim, keepdim)
@@ -153,6 +156,7 @@ dist = op(
 def _renorm_rule(x: Any, p: Any, dim: int, maxnorm: Any) -> Shape:
     if x.ndim < 2:
         raise ShapeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
+    _norm_rule(x)
     normalize_dim(dim, x.ndim)
     return x.shape  # type: ignore[no-any-return]
 

@@ -9,14 +9,15 @@ import numpy as np
 from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import arithmetic, comparison, creation, exponential, joining, rearrange, scan
 from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
-from gradcli.ops._dtypes import no_kernel
-from gradcli.ops._families import Shape, conj, normalize_dim, normalize_dims, reduced_shape, reduction, reduction_rule
+from gradcli.ops._dtypes import taking
+from gradcli.ops._families import Shape, conj, is_integral, normalize_dim, normalize_dims, reduced_shape, reduction, reduction_rule
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import dtype_name, floating
 from gradcli.ops._samples import ErrorSample, distinct, nonzero, real, sample
 
 DIMS = "(input: Tensor, dim: int[1]?, keepdim: bool=False, *, dtype: dtype?=None)"
 ALL = "(input: Tensor, *, dtype: dtype?=None)"
+REAL = "float int bool"
 EXTREME = "(input: Tensor, dim: int[1]=(), keepdim: bool=False)"
 OUT_OF_RANGE = "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
 
@@ -59,7 +60,7 @@ def summed_dtype(x: Any, *values: Any) -> str:
 def _sum(x: Any, axis: Any, keepdim: bool) -> Any:
     if x.dtype == np.float16:
         return np.sum(x, axis, dtype=np.float32, keepdims=keepdim).astype(np.float16)
-    return np.sum(x, axis, keepdims=keepdim)
+    return np.sum(x, axis, dtype=x.dtype, keepdims=keepdim)
 
 
 def in_input_dtype(g: Any, dtype: Any) -> Any:
@@ -149,6 +150,10 @@ mean = reduction(
 )  # fmt: skip
 def nanmean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Return the mean of the elements that are numbers."""
+    if is_integral(x):
+        raise DtypeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {scalar_type(x)}"
+        )
     numbers = sum_(comparison.eq(_detached(x), _detached(x)), dim, keepdim)
     return arithmetic.div(nansum(x, dim, keepdim, dtype), numbers)
 
@@ -182,6 +187,10 @@ def _others(x: Any, dim: int) -> Any:
     return scan.cumprod(before, dim) * backwards
 
 
+def _prod(x: Any, axis: Any, keepdim: bool) -> Any:
+    return np.prod(x, axis, dtype=x.dtype, keepdims=keepdim)
+
+
 def _prod_all_slope(g: Any, x: Any, out: Any, dtype: Any) -> Any:
     x = in_input_dtype(x, dtype) if dtype else x
     if not has_zeros(x):
@@ -198,13 +207,13 @@ def _prod_slope(g: Any, x: Any, out: Any, dim: int, keepdim: bool, dtype: Any) -
 
 
 prod_all = reduction(
-    "prod", r"\prod x", lambda x, *, dtype=None: np.prod(in_dtype(x, dtype)), shape=lambda x, dtype=None: (),
+    "prod", r"\prod x", lambda x, *, dtype=None: _prod(in_dtype(x, dtype), None, False), shape=lambda x, dtype=None: (),
     dtype=summed_dtype, grad_fn="ProdBackward0", signature=ALL, vjp=dict(x=_prod_all_slope),
     samples=lambda: [sample(nonzero(2, 3)), sample(nonzero())],
 )  # fmt: skip
 prod = reduction(
     "prod", r"\prod x", dtype=summed_dtype, grad_fn="ProdBackward1", vjp=dict(x=_prod_slope),
-    kernel=lambda x, dim=None, keepdim=False, dtype=None: np.prod(in_dtype(x, dtype), axes(x, dim), keepdims=keepdim),
+    kernel=lambda x, dim=None, keepdim=False, dtype=None: _prod(in_dtype(x, dtype), axes(x, dim), keepdim),
     signature="(input: Tensor, dim: int, keepdim: bool=False, *, dtype: dtype?=None)",
     samples=lambda: [sample(nonzero(2, 3), 1), sample(nonzero(2, 3), 0, True)],
 )  # fmt: skip
@@ -235,8 +244,6 @@ def no_empty_dims(name: str) -> Any:
     """Return the shape rule of a reduction without an identity: it refuses empty dimensions and complex numbers."""
 
     def rule(x: Any, dim: Any = (), keepdim: bool = False) -> Shape:
-        if dtype_name(x).startswith("complex"):
-            raise no_kernel("max_values_cpu" if name == "amax" else "min_values_cpu", x)
         if 0 in x.shape and dim in ((), None):
             raise ShapeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
@@ -245,7 +252,7 @@ def no_empty_dims(name: str) -> Any:
         require_elements(name, x, dim)
         return reduction_rule(x, dim, keepdim)
 
-    return rule
+    return taking(f"{name[1:]}_values_cpu", REAL, rule)
 
 
 def require_elements(name: str, x: Any, dim: Any) -> None:
@@ -298,7 +305,7 @@ def _aminmax_slope(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
 
 
 aminmax = reduction(
-    "aminmax", r"\min x, \max x", shape=_aminmax_rule, outputs=("min", "max"), vjp=dict(x=_aminmax_slope),
+    "aminmax", r"\min x, \max x", shape=taking("aminmax_cpu", REAL, _aminmax_rule), outputs=("min", "max"), vjp=dict(x=_aminmax_slope),
     kernel=lambda x, dim=None, keepdim=False: (
         np.min(x, axes(x, dim), keepdims=keepdim), np.max(x, axes(x, dim), keepdims=keepdim)
     ),
@@ -337,7 +344,8 @@ def _place_rule(name: str) -> Any:
         require_elements(name, x, dim)
         return reduction_rule(x, dim, keepdim)
 
-    return rule
+    no_bool = taking(f"{name}(): does not support bool input", "float int", rule)
+    return taking(f"{name}(): does not support complex input", REAL, no_bool)
 
 
 def _place(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:

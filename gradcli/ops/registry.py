@@ -19,7 +19,7 @@ FAMILIES = (
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
     "creation", "views", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
     "scatter_reduction", "subscript", "conversion", "sampling", "taper", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
-    "householder",
+    "householder", "linalg",
     "activation",
     "smooth_activation",
     "softmax",
@@ -32,6 +32,10 @@ FAMILIES = (
     "dropout",
     "embedding",
     "padding",
+    "shuffling",
+    "patches",
+    "similarity",
+    "margin_loss",
 )  # fmt: skip
 SPACES = ("nn.functional", "torch", "Tensor", "linalg", "special", "fft", "masked", "autograd")
 BARE = ("nn.functional", "torch", "Tensor")

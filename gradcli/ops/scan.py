@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.ops import arithmetic, comparison, creation, exponential, joining, magnitude, rearrange, reduction, selection
+from gradcli.ops._dtypes import taking
 from gradcli.ops._families import Shape, conj, normalize_dim
 from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name, floating
@@ -27,7 +28,7 @@ def _scanned_dtype(x: Any, dim: int, dtype: Any = None) -> str:
 
 def _along(function: Any, x: Any, dim: int) -> Any:
     """Return a NumPy accumulation along a dimension in C order; a scalar is its own."""
-    return np.ascontiguousarray(function(x, axis=normalize_dim(dim, x.ndim))) if x.ndim else x
+    return np.ascontiguousarray(function(x, axis=normalize_dim(dim, x.ndim), dtype=x.dtype)) if x.ndim else x
 
 
 def reversed_(x: Any, dim: int) -> Any:
@@ -122,7 +123,7 @@ def _running_slope(g: Any, x_shape: Shape, out: Any, dim: int) -> Any:
 def _running_op(name: str, latex: str, function: Any) -> Any:
     return op(
         name, lambda x, dim: _running(function, x, dim), signature="(input: Tensor, dim: int)", latex=latex,
-        shape=lambda x, dim: (scan_rule(x, dim), x.shape), outputs=("values", "indices"), constant=("indices",),
+        shape=taking(f"{name}_cpu", "float int bool", lambda x, dim: (scan_rule(x, dim), x.shape)), outputs=("values", "indices"), constant=("indices",),
         vjp=dict(x=_running_slope), samples=lambda: [sample(distinct(2, 3), 1), sample(distinct(2, 3), 0)],
     )  # fmt: skip
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import DtypeError, NumericError, ShapeError
+from gradcli.errors import NumericError, ShapeError
 from gradcli.ops import comparison, rearrange, reduction
+from gradcli.ops._dtypes import taking
 from gradcli.ops._families import Shape, normalize_dim, reduced_shape
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
@@ -15,6 +16,7 @@ from gradcli.ops._samples import ErrorSample, distinct, sample
 
 PICK = "(input: Tensor, dim: int, keepdim: bool=False)"
 PAIR = ("values", "indices")
+REAL = "float int bool"
 
 
 def placed(g: Any, dim: int, indices: Any, shape: Shape, keepdim: bool = True) -> Any:
@@ -39,6 +41,13 @@ def _zero(g: Any) -> Any:
     return np.zeros((), dtype_name(g))
 
 
+def _kinds(name: str) -> tuple[str, str]:
+    """Return the kernel that PyTorch names in its error, and the kinds of dtypes that it takes."""
+    if name in ("max", "min"):
+        return f"{name}(): does not support complex input", "float int bool"
+    return ("median_out", "float int") if "median" in name else (f"{name}_cpu", "float int bool")
+
+
 def pick_rule(name: str) -> Any:
     """Return the shape rule of an op that picks one element along a dimension."""
 
@@ -47,7 +56,7 @@ def pick_rule(name: str) -> Any:
         shape = reduced_shape(x.shape, (normalize_dim(dim, x.ndim),), keepdim)
         return shape, shape
 
-    return rule
+    return taking(*_kinds(name), rule)
 
 
 def picked(x: Any, dim: int, keepdim: bool, at: Any) -> Any:
@@ -94,8 +103,9 @@ def _require_some(name: str) -> Any:
 
 
 def _of_all(name: str, kernel: Any, shape: Any, grad_fn: str | None = None) -> Any:
+    takes = ("median_cpu", "float int") if "median" in name else (f"{name}_all", "float int bool")
     return op(
-        name, kernel, grad_fn=grad_fn, shape=shape, vjp=dict(x=_even_slope),
+        name, kernel, grad_fn=grad_fn, shape=taking(*takes, shape), vjp=dict(x=_even_slope),
         samples=lambda: [sample(distinct(2, 3)), sample(distinct())],
     )  # fmt: skip
 
@@ -166,16 +176,11 @@ def _kth(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 
 
 kthvalue = op(
-    "kthvalue", _kth, signature="(input: Tensor, k: int, dim: int=-1, keepdim: bool=False)", shape=_kth_rule, outputs=PAIR,
+    "kthvalue", _kth, signature="(input: Tensor, k: int, dim: int=-1, keepdim: bool=False)", outputs=PAIR,
+    shape=taking("kthvalue_cpu", "float int", _kth_rule),
     constant=("indices",), vjp=dict(x=_pick_slope),
     samples=lambda: [sample(distinct(2, 3), 2), sample(distinct(2, 3), 1, 0, True), ErrorSample((distinct(3), 4), "out of range")],
 )  # fmt: skip
-
-
-def _sort_rule(x: Any, *values: Any) -> Any:
-    if dtype_name(x).startswith("complex"):
-        raise DtypeError("Sort does not support complex dtypes on CPU")
-    return x.shape, x.shape
 
 
 def order_of(x: Any, dim: int, descending: bool) -> Any:
@@ -196,7 +201,10 @@ def _sort_slope(g: Any, x_shape: Shape, out: Any, dim: int) -> Any:
     return None if g[0] is None else placed(g[0], dim, out[1], x_shape)
 
 
-SORT = dict(outputs=PAIR, constant=("indices",), vjp=dict(x=_sort_slope), shape=_sort_rule)
+SORT: dict[str, Any] = dict(
+    outputs=PAIR, constant=("indices",), vjp=dict(x=_sort_slope),
+    shape=taking(" Sort does not support complex dtypes on CPU", REAL, lambda x, *_: (x.shape, x.shape)),
+)  # fmt: skip
 sort = op(
     "sort", lambda x, dim=-1, descending=False: _sorted(x, dim, descending), **SORT,
     signature="(input: Tensor, dim: int=-1, descending: bool=False)",
@@ -237,8 +245,8 @@ def _topk(x: Any, k: int, dim: int, largest: bool) -> Any:
 
 
 topk = op(
-    "topk", lambda x, k, dim=-1, largest=True, sorted=True: _topk(x, k, dim, largest), shape=_topk_rule, outputs=PAIR,
-    constant=("indices",), vjp=dict(x=_sort_slope),
+    "topk", lambda x, k, dim=-1, largest=True, sorted=True: _topk(x, k, dim, largest), outputs=PAIR,
+    constant=("indices",), vjp=dict(x=_sort_slope), shape=taking(" topk does not support complex dtypes on CPU", REAL, _topk_rule),
     signature="(input: Tensor, k: int, dim: int=-1, largest: bool=True, sorted: bool=True)",
     samples=lambda: [sample(distinct(2, 4), 2), sample(distinct(3, 2), 2, 0, False), ErrorSample((distinct(3), 4), "out of range")],
 )  # fmt: skip

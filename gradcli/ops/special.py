@@ -36,7 +36,14 @@ def _scipy(name: str) -> Any:
 
 
 def _one(name: str, latex: str, kernel: Any, **record: Any) -> Any:
-    return elementwise(name, latex, kernel, signature="(input: Tensor)", **record)
+    """Declare a function of one real tensor; where PyTorch has it for float16 it has a vectorized kernel."""
+    kinds = "float" if name in _HALF else "float32 float64"
+    cpu = {"digamma": name}.get(name, f"{name}_vml_cpu" if name in _VECTORIZED else f"{name}_cpu")
+    return elementwise(name, latex, kernel, signature="(input: Tensor)", takes=(cpu, kinds), **record)
+
+
+_VECTORIZED = {"erf", "erfc", "erfinv", "lgamma", "i0"}
+_HALF = _VECTORIZED | {"digamma", "i0e", "i1", "i1e"}
 
 
 def _gauss(x: Any) -> Any:
@@ -141,11 +148,13 @@ def _igamma_slope(g: Any, x: Any, y: Any) -> Any:
 
 
 igamma = elementwise(
-    "igamma", r"\frac{\gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammainc")(x, y), signature=TENSORS,
+    "igamma", r"\frac{\gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammainc")(x, y), takes=("igamma_cpu", "float"),
+    signature=TENSORS,
     names="torch Tensor special.gammainc", vjp=dict(x=not_implemented("igamma: input"), y=_igamma_slope),
 )  # fmt: skip
 igammac = elementwise(
-    "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y), signature=TENSORS,
+    "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y), takes=("igammac_cpu", "float"),
+    signature=TENSORS,
     names="torch Tensor special.gammaincc",
     vjp=dict(x=not_implemented("igammac: input"), y=lambda g, x, y: -_igamma_slope(g, x, y)),
 )  # fmt: skip
@@ -192,15 +201,15 @@ def _zeta_slope(g: Any, x: Any, y: Any) -> Any:
 
 
 zeta = elementwise(
-    "zeta", r"\zeta(x, y)", _zeta, names="special", signature=TENSORS, grad_fn="SpecialZetaBackward0",
+    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=TENSORS, grad_fn="SpecialZetaBackward0",
     vjp=dict(x=not_implemented("zeta"), y=_zeta_slope),
 )  # fmt: skip
 zeta_of_number = elementwise(
-    "zeta", r"\zeta(x, y)", _zeta, names="special", signature=NUMBER_FIRST, grad_fn="SpecialZetaBackward1",
+    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=NUMBER_FIRST, grad_fn="SpecialZetaBackward1",
     vjp=dict(y=_zeta_slope), samples=(sample(2.5, positive(3)),),
 )  # fmt: skip
 zeta_number = elementwise(
-    "zeta", r"\zeta(x, y)", _zeta, names="special", signature=WITH_NUMBER, grad_fn="SpecialZetaBackward2",
+    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=WITH_NUMBER, grad_fn="SpecialZetaBackward2",
     vjp=dict(x=not_implemented("zeta")),
 )  # fmt: skip
 

@@ -63,7 +63,7 @@ def _wide_svd(x: Array, full: bool) -> tuple[Array, Array, Array] | None:
     u, s, vh = np.linalg.svd(tall, full_matrices=full)
     if (s[..., m - 1] <= s[..., 0] * n * np.finfo(s.dtype).eps).any():
         return None
-    return u[..., :m, :m], s[..., :m], vh if full else vh[..., :m, :]
+    return u[..., :m, :m], s[..., :m].copy(), vh if full else vh[..., :m, :]
 
 
 def _svd_kernel(x: Array, full: bool, vectors: bool, driver: Any) -> tuple[Array, Array, Array]:

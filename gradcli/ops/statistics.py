@@ -9,6 +9,7 @@ import numpy as np
 from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops import arithmetic, clamping, comparison, creation, indexing, magnitude, product, rearrange, reduction, selection, views
 from gradcli.ops._dtype_text import scalar_type
+from gradcli.ops._dtypes import taking
 from gradcli.ops._families import Shape, conj, normalize_dim, normalize_dims, reduction as reducing, reduction_rule
 from gradcli.ops._op import composite, spelling
 from gradcli.ops._promotion import dtype_name
@@ -26,11 +27,12 @@ def _spread_rule(x: Any, dim: Any = None, correction: Any = None, keepdim: bool 
     return reduction_rule(x, dim, keepdim)
 
 
-def _spread_and_mean_rule(x: Any, dim: Any = None, correction: Any = None, keepdim: bool = False) -> tuple[Shape, Shape]:
-    if not dtype_name(x).startswith(("float", "complex")):
-        raise DtypeError("std_mean and var_mean only support floating point and complex dtypes")
-    shape = reduction_rule(x, dim, keepdim)
-    return shape, shape
+def _spread_and_mean_rule(name: str) -> Any:
+    def rule(x: Any, dim: Any = None, correction: Any = None, keepdim: bool = False) -> tuple[Shape, Shape]:
+        shape = reduction_rule(x, dim, keepdim)
+        return shape, shape
+
+    return taking(f"{name} only support floating point and complex dtypes", "float complex", rule)
 
 
 def _real_dtype(x: Any, *_: Any) -> str:
@@ -106,14 +108,14 @@ std = reducing(
     names="", samples=_samples,
 )  # fmt: skip
 var_mean = reducing(
-    "var_mean", r"\operatorname{var} x, \bar x", shape=_spread_and_mean_rule, dtype=_real_dtype, signature=BY_CORRECTION,
+    "var_mean", r"\operatorname{var} x, \bar x", shape=_spread_and_mean_rule("var_mean"), dtype=_real_dtype, signature=BY_CORRECTION,
     kernel=lambda x, dim=None, *, correction=None, keepdim=False: (
         _var(x, dim, correction, keepdim), np.asarray(reduction.mean.kernel(x, dim, keepdim))[()]
     ),
     outputs=("var", "mean"), vjp=dict(x=_var_mean_slope), names="", samples=_samples,
 )  # fmt: skip
 std_mean = reducing(
-    "std_mean", r"\operatorname{std} x, \bar x", shape=_spread_and_mean_rule, dtype=_real_dtype, signature=BY_CORRECTION,
+    "std_mean", r"\operatorname{std} x, \bar x", shape=_spread_and_mean_rule("std_mean"), dtype=_real_dtype, signature=BY_CORRECTION,
     kernel=lambda x, dim=None, *, correction=None, keepdim=False: (
         _std(x, dim, correction, keepdim), np.asarray(reduction.mean.kernel(x, dim, keepdim))[()]
     ),

@@ -49,6 +49,7 @@ def _atan2_scale(g: Any, x: Any, y: Any) -> Any:
 
 atan2 = elementwise(
     "atan2", r"\operatorname{atan2}(x, y)", lambda x, y: np.arctan2(x, y), grad_fn="Atan2Backward0",
+    takes=("atan2_cpu", "float"),
     names="torch Tensor " + aliases("arctan2"), samples=pairs(real, nonzero),
     vjp=dict(x=lambda g, x, y: _atan2_scale(g, x, y) * y, y=lambda g, x, y: _atan2_scale(g, x, y) * -x),
 )  # fmt: skip
@@ -86,10 +87,12 @@ atanh = elementwise(
 )  # fmt: skip
 deg2rad = elementwise(
     "deg2rad", r"\frac{\pi}{180} x", lambda x: x * (pi / 180), grad_fn="Deg2RadBackward0",
+    takes=("deg2rad is not supported for complex tensors.", "float"),
     vjp=dict(x=lambda g: g * (pi / 180)), samples=unary(),
 )  # fmt: skip
 rad2deg = elementwise(
     "rad2deg", r"\frac{180}{\pi} x", lambda x: x * (180 / pi), grad_fn="Rad2DegBackward0",
+    takes=("rad2deg is not supported for complex tensors.", "float"),
     vjp=dict(x=lambda g: g * (180 / pi)), samples=unary(),
 )  # fmt: skip
 

@@ -210,7 +210,7 @@ def roots(evaluation: Evaluation, forward: Iterable[ForwardNode]) -> list[Tensor
 
 
 def _leaf_names(evaluation: Evaluation) -> Any:
-    names = {}
+    names: dict[int, str] = {}
     for name in evaluation.graph.declared:
         value = evaluation.slots[evaluation.graph.names[name]]
         if isinstance(value, Tensor) and value.is_leaf:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gradcli.autograd.tensor import Tensor, recording
@@ -11,7 +12,7 @@ from gradcli.graph.graph import Expectation, TensorForm
 from gradcli.report.deviation import TOLERANCES, deviation
 from gradcli.report.test import Mismatch
 
-_READ = {
+_READ: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda t: tuple(t.shape),
     "dtype": lambda t: str(t.dtype),
     "grad_fn": lambda t: None if t.grad_fn is None else t.grad_fn.name(),
