@@ -57,7 +57,7 @@ def main() -> None:
         code = invoke(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        silence()
+        silence(sys.stdout)
         code = FINE
     except KeyboardInterrupt:
         code = INTERRUPTED

@@ -37,13 +37,13 @@ def write(text: str) -> None:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        silence()
+        silence(sys.stdout)
         raise SystemExit(0) from None
 
 
-def silence() -> None:
+def silence(stream: TextIO) -> None:
     """Keep Python from complaining about a pipe that its reader has closed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def report(diagnostics: Iterable[Diagnostic], color: Color = Color.auto) -> None:
@@ -52,5 +52,9 @@ def report(diagnostics: Iterable[Diagnostic], color: Color = Color.auto) -> None
 
     sys.stdout.flush()
     colored, columns = use_color(sys.stderr, color), width(sys.stderr) or 120
-    for diagnostic in diagnostics:
-        sys.stderr.write(render_diagnostic(diagnostic, colored, columns).rstrip("\n") + "\n")
+    texts = [render_diagnostic(diagnostic, colored, columns).rstrip("\n") + "\n" for diagnostic in diagnostics]
+    try:
+        sys.stderr.write("".join(texts))
+        sys.stderr.flush()
+    except BrokenPipeError:
+        silence(sys.stderr)

@@ -8,13 +8,21 @@ import numpy as np
 
 from gradcli.errors import DtypeError, NumericError
 from gradcli.ops import comparison, creation, exponential, rearrange
-from gradcli.ops._families import (
-    BINARY, WITH_NUMBER, aliases, broadcast_rule, conj, elementwise, is_integral, nonzero_divisor,
-)  # fmt: skip
 from gradcli.ops._dtypes import taking
+from gradcli.ops._families import (
+    BINARY,
+    WITH_NUMBER,
+    aliases,
+    broadcast_rule,
+    conj,
+    elementwise,
+    is_integral,
+    nonzero_divisor,
+)  # fmt: skip
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._promotion import dtype_name, floating, same
-from gradcli.ops._samples import ErrorSample, nonzero, pairs, positive as above_zero, real, sample, unary
+from gradcli.ops._samples import ErrorSample, nonzero, pairs, real, sample, unary
+from gradcli.ops._samples import positive as above_zero
 
 ALPHA = "(input: Tensor|Scalar, other: Tensor|Scalar, *, alpha: Scalar=1)"
 zeros = op("zeros_like", lambda x: np.zeros_like(x)[()], names="", shape=lambda x: x.shape, signature="(input: Tensor)")
@@ -23,6 +31,18 @@ zeros = op("zeros_like", lambda x: np.zeros_like(x)[()], names="", shape=lambda 
 def _times(g: Any, alpha: Any) -> Any:
     """Return g·alpha without an op where alpha is 1."""
     return g if alpha == 1 else g * alpha
+
+
+def _added(x: Any, y: Any, alpha: Any) -> Any:
+    """Return x + y·alpha; bools stay bools."""
+    bools = alpha != 1 and dtype_name(x) == dtype_name(y) == "bool"
+    return x | (y & bool(alpha)) if bools else x + _times(y, alpha)
+
+
+def _whole_alpha(x: Any, y: Any, alpha: Any = 1) -> Any:
+    if isinstance(alpha, float) and is_integral(x) and is_integral(y):
+        raise DtypeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return broadcast_rule(x, y)
 
 
 def _not_bool(op: Any, values: Any) -> Any:
@@ -48,21 +68,23 @@ def _no_bool_negation(x: Any) -> Any:
 
 
 add = elementwise(
-    "add", "x + y", lambda x, y, *, alpha=1: x + _times(y, alpha), promote=same, signature=ALPHA,
+    "add", "x + y", lambda x, y, *, alpha=1: _added(x, y, alpha), promote=same, signature=ALPHA,
+    shape=_whole_alpha,
     vjp=dict(x=lambda g: g, y=lambda g, alpha: _times(g, alpha)),
     samples=(*pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")),
 )  # fmt: skip
 sub = elementwise(
-    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, signature=ALPHA,
-    vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha)), samples=pairs(), names="torch Tensor " + aliases("subtract"),
+    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, shape=_whole_alpha, signature=ALPHA,
+    vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha)), samples=pairs(),
+    names="torch Tensor " + aliases("subtract"),
 )  # fmt: skip
 rsub = elementwise(
-    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool,
+    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha,
     signature="(input: Tensor, other: Tensor, *, alpha: Scalar=1)",
     vjp=dict(x=lambda g, alpha: -_times(g, alpha), y=lambda g: g), samples=pairs(),
 )  # fmt: skip
 rsub_scalar = elementwise(
-    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool,
+    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha,
     grad_fn="RsubBackward1", signature="(input: Tensor, other: Tensor|Scalar, *, alpha: Scalar=1)",
     vjp=dict(x=lambda g, alpha: -_times(g, alpha)), samples=(sample(real(2), 1.5),),
 )  # fmt: skip
@@ -106,7 +128,7 @@ def _rounded_rule(x: Any, y: Any, rounding_mode: Any) -> Any:
         )
     if rounding_mode is None:
         return broadcast_rule(x, y)
-    return taking(f"div_{rounding_mode}_cpu", "float int bool", nonzero_divisor)(x, y)
+    return taking(f"div_{rounding_mode}_cpu", "float int", nonzero_divisor)(x, y)
 
 
 def _rounded_quotient(x: Any, y: Any, rounding_mode: Any) -> Any:
@@ -173,9 +195,15 @@ rsqrt = elementwise(
 def _power_rule(x: Any, y: Any) -> Any:
     if dtype_name(x) == dtype_name(y) == "bool" and hasattr(y, "dtype"):
         raise DtypeError("\"pow\" not implemented for 'Bool'")
-    if is_integral(x) and isinstance(y, int) and y < 0:
-        raise NumericError("Integers to negative integer powers are not allowed.")
     return broadcast_rule(x, y)
+
+
+def _no_negative_power(op: Any, values: Any) -> Any:
+    """Promote base and exponent; raise NumericError for an integer to the power of a negative number."""
+    x, y = values
+    if is_integral(x) and type(y) is int and y < 0:
+        raise NumericError("Integers to negative integer powers are not allowed.")
+    return same(op, values)
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -210,8 +238,9 @@ pow_of_number = elementwise(
     vjp=dict(y=_power_of_exponent), samples=(sample(2.0, real(3)), sample(0.0, above_zero(3))),
 )  # fmt: skip
 pow_number = elementwise(
-    "pow", "x^y", _power, promote=same, grad_fn="PowBackward0", signature="(input: Tensor, exponent: Tensor|Scalar)",
-    shape=_power_rule, vjp=dict(x=_power_of_base), samples=(sample(real(2, 3), 2), sample(real(3), 3), sample(above_zero(3), 0.5)),
+    "pow", "x^y", _power, promote=_no_negative_power, grad_fn="PowBackward0", signature="(input: Tensor, exponent: Tensor|Scalar)",
+    shape=_power_rule, vjp=dict(x=_power_of_base),
+    samples=(sample(real(2, 3), 2), sample(real(3), 3), sample(above_zero(3), 0.5)),
 )  # fmt: skip
 
 
@@ -262,11 +291,13 @@ def _cpp_name(x: Any) -> str:
 
 lerp = elementwise(
     "lerp", "x + w (y - x)", _lerp, promote=None, grad_fn="LerpBackward1", shape=_same_dtypes,
+    takes=("lerp_kernel_tensor", "float complex"),
     signature="(input: Tensor, end: Tensor, weight: Tensor)", samples=(sample(real(2, 3), real(2, 3), real(3)),),
     vjp=dict(x=lambda g, w: g * conj(1 - w), y=lambda g, w: g * conj(w), w=lambda g, x, y: g * conj(y - x)),
 )  # fmt: skip
 lerp_number = elementwise(
     "lerp", "x + w (y - x)", _lerp, promote=None, grad_fn="LerpBackward0", shape=_same_dtypes,
+    takes=("lerp_kernel_scalar", "float complex"),
     signature="(input: Tensor, end: Tensor, weight: Scalar)", samples=(sample(real(2, 3), real(3), 0.3),),
     vjp=dict(x=lambda g, w: g * conj(1 - w), y=lambda g, w: g * conj(w)),
 )  # fmt: skip
@@ -274,7 +305,8 @@ TERMS = "(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Scalar=1)"
 addcmul = elementwise(
     "addcmul", "x + v a b", lambda x, a, b, *, value=1: x + _times(a, value) * b, promote=same, signature=TERMS,
     vjp=dict(
-        x=lambda g: g, a=lambda g, b, value: g * conj(_times(b, value)), b=lambda g, a, value: g * conj(_times(a, value))
+        x=lambda g: g, a=lambda g, b, value: g * conj(_times(b, value)), b=lambda g, a,
+        value: g * conj(_times(a, value))
     ),
     samples=(sample(real(2, 3), real(2, 3), real(3), value=0.5), sample(real(2), real(2), real(2))),
 )  # fmt: skip

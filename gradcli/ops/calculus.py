@@ -11,7 +11,7 @@ from gradcli.ops import arithmetic, comparison, joining, rearrange, reduction, s
 from gradcli.ops._families import normalize_dim, normalize_dims
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import ErrorSample, real, sample
+from gradcli.ops._samples import real, sample
 from gradcli.ops._signature import is_tensor
 
 _copy = op("copy", lambda x: np.array(x)[()], names="", grad_fn="CopyBackwards", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))

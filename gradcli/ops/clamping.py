@@ -13,7 +13,6 @@ from gradcli.ops._op import spelling
 from gradcli.ops._promotion import same
 from gradcli.ops._samples import distinct, real, sample
 
-
 REAL = "float int bool"
 
 
@@ -35,14 +34,16 @@ minimum = elementwise(
 fmax = elementwise(
     "fmax", r"\max(x, y)", lambda x, y: np.fmax(x, y), promote=same, signature=TENSORS, takes=("fmax not implemented for complex tensors.", REAL),
     vjp=dict(
-        x=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), 0.0, g)
+        x=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x,
+        y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), 0.0, g)
     ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 fmin = elementwise(
     "fmin", r"\min(x, y)", lambda x, y: np.fmin(x, y), promote=same, signature=TENSORS, takes=("fmin not implemented for complex tensors.", REAL),
     vjp=dict(
-        x=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), 0.0, g)
+        x=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x,
+        y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), 0.0, g)
     ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
@@ -104,7 +105,8 @@ def _bound(name: str, number: int, bound: str, kernel: Any) -> Any:
     takes = (f"{bound}imum_cpu", REAL) if number else NO_COMPLEX
     return elementwise(
         name, rf"\{bound}(x, y)", kernel, promote=same,
-        grad_fn=f"Clamp{name[6:].title()}Backward{number}", signature=f"(input: Tensor, {name[6:]}: {kind})", vjp=vjp, takes=takes,
+        grad_fn=f"Clamp{name[6:].title()}Backward{number}", signature=f"(input: Tensor, {name[6:]}: {kind})", vjp=vjp,
+        takes=takes,
         samples=(sample(distinct(2, 3), real(3) if number else 0.52),),
     )  # fmt: skip
 

@@ -10,8 +10,16 @@ from gradcli.errors import DtypeError
 from gradcli.ops import indexing
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import (
-    BINARY, TENSORS, aliases, broadcast_rule, comparison as compared, elementwise, not_implemented,
+    BINARY,
+    TENSORS,
+    aliases,
+    broadcast_rule,
+    elementwise,
+    not_implemented,
 )  # fmt: skip
+from gradcli.ops._families import (
+    comparison as compared,
+)
 from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name, same
 from gradcli.ops._samples import ErrorSample, index, mask, pairs, real, sample, unary
@@ -111,12 +119,14 @@ def _one_dtype(x: Any, y: Any, *_: Any) -> Any:
 
 isclose = elementwise(
     "isclose", r"|x - y| \le a + r |y|",
-    lambda x, y, rtol=1e-5, atol=1e-8, equal_nan=False: np.isclose(x, y, rtol, atol, equal_nan), promote=None, dtype="bool",
+    lambda x, y, rtol=1e-5, atol=1e-8, equal_nan=False: np.isclose(x, y, rtol, atol, equal_nan), promote=None,
+    dtype="bool",
     shape=_one_dtype, signature=NEAR, samples=pairs(),
 )  # fmt: skip
 allclose = op(
     "allclose", lambda x, y, rtol=1e-5, atol=1e-8, equal_nan=False: np.bool_(np.allclose(x, y, rtol, atol, equal_nan)),
-    dtype="bool", shape=lambda *values: _one_dtype(*values) and (), signature=NEAR, notes="a bool tensor instead of a Python bool",
+    dtype="bool", shape=lambda *values: _one_dtype(*values) and (), signature=NEAR,
+    notes="a bool tensor instead of a Python bool",
     samples=pairs(),
 )  # fmt: skip
 equal = op(

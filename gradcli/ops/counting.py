@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import NumericError, ShapeError
-from gradcli.ops._families import Shape, not_implemented
 from gradcli.ops._dtypes import no_kernel, taking
+from gradcli.ops._families import Shape, not_implemented
 from gradcli.ops._op import composite, op
-from gradcli.ops._promotion import dtype_name, result_type
+from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import index, real, sample
-
 
 REAL = "float int bool"
 
@@ -39,7 +38,8 @@ def _bucketize_rule(x: Any, boundaries: Any, *_: Any) -> Shape:
 bucketize = op(
     "bucketize", lambda x, boundaries, *, out_int32=False, right=False: _bucketize(x, boundaries, out_int32, right),
     names="torch", signature="(input: Tensor|Scalar, boundaries: Tensor, *, out_int32: bool=False, right: bool=False)",
-    shape=taking("searchsorted_out_cpu", REAL, _bucketize_rule), dtype=lambda *values: _int_dtype(values, 2), samples=lambda: [sample(real(2, 3), index([-1, 0, 1]))],
+    shape=taking("searchsorted_out_cpu", REAL, _bucketize_rule), dtype=lambda *values: _int_dtype(values, 2),
+    samples=lambda: [sample(real(2, 3), index([-1, 0, 1]))],
 )  # fmt: skip
 
 
@@ -71,7 +71,8 @@ searchsorted = op(
     lambda sequence, x, *, out_int32=False, right=False, side=None, sorter=None: _searchsorted(
         sequence, x, out_int32, right, side, sorter
     ),
-    names="torch", shape=taking("searchsorted_out_cpu", REAL, _searchsorted_rule), dtype=lambda *values: _int_dtype(values, 2),
+    names="torch", shape=taking("searchsorted_out_cpu", REAL, _searchsorted_rule),
+    dtype=lambda *values: _int_dtype(values, 2),
     signature="(sorted_sequence: Tensor, input: Tensor|Scalar, *, out_int32: bool=False, right: bool=False, side: str?=None, "
     "sorter: Tensor?=None)",
     samples=lambda: [sample(index([-1, 0, 1]), real(2, 3))],
@@ -98,7 +99,8 @@ def _histc_rule(x: Any, bins: int = 100, low: Any = 0, high: Any = 0) -> Shape:
 
 histc = op(
     "histc", lambda x, bins=100, min=0, max=0: _histc(x, bins, min, max), shape=_histc_rule,
-    signature="(input: Tensor, bins: int=100, min: Scalar=0, max: Scalar=0)", samples=lambda: [sample(real(20), 4, -3, 3)],
+    signature="(input: Tensor, bins: int=100, min: Scalar=0, max: Scalar=0)",
+    samples=lambda: [sample(real(20), 4, -3, 3)],
 )  # fmt: skip
 
 
@@ -118,7 +120,8 @@ def _bincount(x: Any, weights: Any, minlength: int) -> Any:
 
 bincount = op(
     "bincount", lambda x, weights=None, minlength=0: _bincount(x, weights, minlength), shape=_bincount_rule,
-    dtype=lambda x, weights=None, minlength=0: "int64" if weights is None else "float32" if dtype_name(weights) == "float32" else "float64",
+    dtype=lambda x, weights=None,
+    minlength=0: "int64" if weights is None else "float32" if dtype_name(weights) == "float32" else "float64",
     signature="(input: Tensor, weights: Tensor?=None, minlength: int=0)", samples=lambda: [sample(index([0, 2, 2]))],
 )  # fmt: skip
 
@@ -130,7 +133,7 @@ def _isin(x: Any, among: Any, invert: bool) -> Any:
 isin = op(
     "isin", lambda x, among, *, assume_unique=False, invert=False: _isin(x, among, invert), names="torch", dtype="bool",
     signature="(elements: Tensor|Scalar, test_elements: Tensor|Scalar, *, assume_unique: bool=False, invert: bool=False)",
-    shape=taking("Unsupported input type encountered for isin(): {}", REAL, lambda x, *_: getattr(x, "shape", ())),
+    shape=taking("Unsupported input type encountered for isin(): {}", "float int", lambda x, *_: getattr(x, "shape", ())),
     samples=lambda: [sample(index([1, 2, 3]), index([2, 5]))],
 )  # fmt: skip
 _unique = op(
@@ -141,7 +144,8 @@ _unique = op(
 )  # fmt: skip
 _unique_dim = op(
     "unique_dim", lambda x, dim: np.unique(x, return_inverse=True, return_counts=True, axis=dim), names="",
-    shape=taking("unique_dim", REAL, _unknown), signature="(input: Tensor, dim: int)", outputs=("output", "inverse_indices", "counts"),
+    shape=taking("unique_dim", REAL, _unknown), signature="(input: Tensor, dim: int)",
+    outputs=("output", "inverse_indices", "counts"),
     constant=("inverse_indices", "counts"), vjp=dict(x=not_implemented("unique_dim")),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops._budget import allow
 from gradcli.ops._layout import copied, filled_like
+from gradcli.ops._numbers import fits, number_as
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import NUMBERS, as_dtype, dtype_name
 from gradcli.types.dtype import DEFAULT, default_complex, number_dtype, promote_types
@@ -72,7 +74,7 @@ def ones(size: Any, dtype: str | None = None) -> Any:
 @composite("torch", "(size: int[], fill_value: Scalar, *, dtype: dtype?=None)")
 def full(size: Any, fill_value: Any, dtype: str | None = None) -> Any:
     """Return a tensor of one value, in the value's own dtype by default."""
-    return np.full(checked(size), as_dtype(dtype or number_dtype(fill_value)).type(fill_value))
+    return np.full(checked(size), number_as(fill_value, dtype or number_dtype(fill_value)))
 
 
 @composite("torch", "(n: int, m: int?=None, *, dtype: dtype?=None)")
@@ -89,15 +91,15 @@ def _arange(start: Any, end: Any, step: Any, dtype: str | None) -> Any:
     if step == 0:
         raise ShapeError("step must be nonzero")
     if not all(math.isfinite(value) for value in (start, end)):
-        raise ShapeError(f"unsupported range: {float(start)} -> {float(end)}")
+        raise ShapeError(f"unsupported range: {start:g} -> {end:g}")
+    if dtype is not None and as_dtype(dtype).kind in "iu":
+        start, end, step = int(start), int(end), int(step)
     if (step > 0) != (end >= start) and start != end:
         raise ShapeError("upper bound and lower bound inconsistent with step sign")
     integers = all(isinstance(value, int) for value in (start, end, step))
     kind = dtype or ("int64" if integers else DEFAULT.get())
     count = -((start - end) // step) if integers else math.ceil((end - start) / step)
     (size,) = checked((int(count),))
-    if kind in ("int64", "int32", "int16", "int8", "uint8"):
-        start, step = int(start), int(step)
     return (start + np.arange(size) * step).astype(kind)
 
 
@@ -156,7 +158,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: str | 
 @composite("torch", "(s: Scalar, *, dtype: dtype?=None)")
 def scalar_tensor(s: Any, dtype: str | None = None) -> Any:
     """Return a tensor of no dimensions, in the default floating dtype by default."""
-    return as_dtype(dtype or DEFAULT.get()).type(s)
+    return number_as(s, dtype or DEFAULT.get())
 
 
 def _like(name: str, value: Any) -> Any:
@@ -171,7 +173,7 @@ def _like(name: str, value: Any) -> Any:
 zeros_like, ones_like = _like("zeros_like", 0), _like("ones_like", 1)
 full_like = op(
     "full_like", lambda x, fill_value, dtype=None: filled_like(
-        np.asarray(x), dtype, lambda shape, kind: np.full(shape, as_dtype(kind).type(fill_value))),
+        np.asarray(x), dtype, lambda shape, kind: np.full(shape, number_as(fill_value, kind))),
     names="torch", signature="(input: Tensor, fill_value: Scalar, *, dtype: dtype?=None)",
     shape=lambda x, *_: x.shape, dtype=lambda x, fill_value, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
@@ -186,7 +188,7 @@ new_ones = op(
     dtype=lambda x, size, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
 new_full = op(
-    "new_full", lambda x, size, fill_value, dtype=None: np.full(checked(size), as_dtype(dtype or dtype_name(x)).type(fill_value)),
+    "new_full", lambda x, size, fill_value, dtype=None: np.full(checked(size), number_as(fill_value, dtype or dtype_name(x))),
     names="Tensor", signature="(input: Tensor, size: int[], fill_value: Scalar, *, dtype: dtype?=None)",
     shape=lambda x, size, fill_value, dtype=None: checked(size), dtype=lambda x, size, fill_value, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
@@ -199,6 +201,8 @@ def _literal_shape(data: Any, depth: int = 0) -> tuple[int, ...]:
     shapes = [_literal_shape(item, depth + 1) for item in data]
     for shape in shapes[1:]:
         if shape != shapes[0]:
+            if not shape:
+                raise ShapeError("not a sequence", code="GC307")
             n, m = (s[0] if s else 0 for s in (shapes[0], shape))
             raise ShapeError(f"expected sequence of length {n} at dim {depth + 1} (got {m})", code="GC307")
     return (len(data), *(shapes[0] if shapes else ()))
@@ -225,7 +229,19 @@ def tensor(data: Any, dtype: str | None = None) -> Any:
         raise DtypeError(f"new(): invalid data type '{type(wrong).__name__}'")
     kinds = {number_dtype(value) for value in values} or {DEFAULT.get()}
     kind = dtype or reduce(promote_types, sorted(kinds))
-    return np.array(values, as_dtype(kind)).reshape(shape)[()]
+    return _packed(values, kind).reshape(shape)[()]
+
+
+def _packed(values: Sequence[Any], name: str) -> Any:
+    """Return numbers in a dtype; raise PyTorch's errors where one does not fit."""
+    dtype = as_dtype(name)
+    if dtype.kind != "c" and any(isinstance(v, complex) for v in values):
+        raise DtypeError("must be real number, not complex")
+    if dtype.kind in "iu":
+        if not all(fits(v, dtype) for v in values):
+            raise DtypeError(f"value cannot be converted to type {name} without overflow", code="GC308")
+        return np.array([number_as(v, name) for v in values], dtype)
+    return np.array(values, dtype)
 
 
 @composite("Tensor", "(input: Tensor, data: any, *, dtype: dtype?=None)")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import log as number_log, nan
+from math import log as number_log
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gradcli.ops import comparison
 from gradcli.ops._families import NUMBER_FIRST, TENSORS, WITH_NUMBER, conj, elementwise
 from gradcli.ops._op import op
+from gradcli.ops._promotion import same
 from gradcli.ops._samples import pairs, positive, real, reals, sample, unary
 
 LN2, LN10 = number_log(2), number_log(10)
@@ -91,12 +93,13 @@ def _log_sum(x: Any, y: Any) -> Any:
 
 
 logaddexp = elementwise(
-    "logaddexp", r"\ln(e^x + e^y)", _log_sum, samples=pairs(),
+    "logaddexp", r"\ln(e^x + e^y)", _log_sum, samples=pairs(), promote=same,
+    takes=("logaddexp_cpu", "float complex"),
     vjp=dict(x=lambda g, x, y: g / conj(1 + exp(y - x)), y=lambda g, x, y: g / conj(1 + exp(x - y))),
 )  # fmt: skip
 logaddexp2 = elementwise(
     "logaddexp2", r"\log_2(2^x + 2^y)", lambda x, y: np.logaddexp2(x, y), samples=pairs(),
-    grad_fn="Logaddexp2Backward0", takes=("logaddexp2_cpu", "float"),
+    grad_fn="Logaddexp2Backward0", takes=("logaddexp2_cpu", "float"), promote=same,
     vjp=dict(x=lambda g, x, y: g / (1 + exp2(y - x)), y=lambda g, x, y: g / (1 + exp2(x - y))),
 )  # fmt: skip
 
@@ -154,5 +157,6 @@ xlog1py_number = elementwise(
 )  # fmt: skip
 entr = elementwise(
     "entr", r"-x \ln x", lambda x: np.where(x < 0, -np.inf, -_x_log(x, x, np.log(x))).astype(x.dtype), names="special",
-    grad_fn="SpecialEntrBackward0", takes=("entr_cpu", "float"), vjp=dict(x=lambda g, x: g * (-(1 + log(x)))), samples=unary(positive),
+    grad_fn="SpecialEntrBackward0", takes=("entr_cpu", "float"), vjp=dict(x=lambda g, x: g * (-(1 + log(x)))),
+    samples=unary(positive),
 )  # fmt: skip

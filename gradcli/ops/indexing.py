@@ -12,6 +12,7 @@ from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops import creation, reduction, scatter, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, broadcast_rule, broadcast_shapes, normalize_dim
+from gradcli.ops._numbers import number_as
 from gradcli.ops._op import Op, composite, op
 from gradcli.ops._promotion import as_dtype, cast, dtype_name, result_type
 from gradcli.ops._samples import ErrorSample, index as integers, mask as booleans, real as reals, sample
@@ -212,7 +213,8 @@ def _c_type(x: Any) -> str:
 
 
 def _masked_fill(x: Any, mask: Any, value: Any) -> Any:
-    return np.where(mask, np.asarray(value).astype(x.dtype), x)
+    value = value.astype(x.dtype) if hasattr(value, "dtype") else number_as(value, x.dtype.name)
+    return np.where(mask, value, x)
 
 
 masked_fill_tensor = op(

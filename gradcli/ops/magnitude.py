@@ -12,7 +12,7 @@ from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._dtypes import no_kernel
 from gradcli.ops._families import TENSORS, WITH_NUMBER, aliases, broadcast_rule, conj, elementwise, is_integral
 from gradcli.ops._op import op
-from gradcli.ops._promotion import dtype_name, floating, result_type, same
+from gradcli.ops._promotion import dtype_name, same
 from gradcli.ops._samples import nonzero, pairs, positive, real, sample, unary
 from gradcli.types.dtype import complex_of, real_of
 
@@ -84,7 +84,8 @@ hypot = elementwise(
 )  # fmt: skip
 nextafter = elementwise(
     "nextafter", r"x \pm \epsilon", lambda x, y: np.nextafter(x, y), promote=same, takes=("nextafter_cpu", "float32 float64"),
-    signature=TENSORS, vjp=dict(x=lambda g, x, y: comparison.choose(x == y, 0.0, g), y=lambda g: arithmetic.zeros(g)), samples=pairs(),
+    signature=TENSORS, vjp=dict(x=lambda g, x, y: comparison.choose(x == y, 0.0, g), y=lambda g: arithmetic.zeros(g)),
+    samples=pairs(),
 )  # fmt: skip
 ldexp = elementwise(
     "ldexp", "x 2^y", lambda x, y: x * np.exp2(y), signature=TENSORS, samples=pairs(),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
-from gradcli.ops import arithmetic, comparison, creation, exponential, magnitude, rearrange, reduction
+from gradcli.ops import arithmetic, comparison, magnitude, rearrange, reduction
 from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
 from gradcli.ops._families import Shape, broadcast_rule, normalize_dim, normalize_dims, reduction_rule
 from gradcli.ops._op import composite, op
@@ -99,7 +99,8 @@ vector_norm = op(
     signature="(x: Tensor, ord: Scalar=2, dim: int[1]?=None, keepdim: bool=False, *, dtype: dtype?=None)",
     vjp=dict(x=lambda g, x, ord, out, dim, keepdim: norm_slope(g, x, ord, out, dim, keepdim)),
     samples=lambda: [
-        sample(nonzero(2, 3)), sample(nonzero(2, 3), 1, 1), sample(nonzero(2, 3), 3, (0, 1), True), sample(nonzero(2, 3), 1.5, 1),
+        sample(nonzero(2, 3)), sample(nonzero(2, 3), 1, 1), sample(nonzero(2, 3), 3, (0, 1), True),
+        sample(nonzero(2, 3), 1.5, 1),
         sample(nonzero(2, 3), 0.5, 1), sample(nonzero(2, 3), inf), sample(nonzero(2, 3), 0),
     ],
 )  # fmt: skip

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops import arithmetic, comparison, creation, indexing, product, rearrange, reduction, rounding, selection
-from gradcli.ops._families import broadcast_shapes, normalize_dim, view as view_family
+from gradcli.ops._families import broadcast_shapes, normalize_dim
+from gradcli.ops._families import view as view_family
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import as_dtype, dtype_name
 from gradcli.ops._samples import ErrorSample, distinct, sample
@@ -20,11 +20,13 @@ QUANTILE = "(input: Tensor, q: {}, dim: int?=None, keepdim: bool=False, *, inter
 # PyTorch transposes and unsqueezes the result in place, which leaves nodes of their own.
 _unsqueeze = view_family(
     "unsqueeze", lambda x, dim: np.expand_dims(x, dim), names="", signature="(input: Tensor, dim: int)",
-    grad_fn="UnsqueezeBackward1", shape=lambda x, dim: (1, *x.shape), vjp=dict(x=lambda g, dim: rearrange.squeeze_dim(g, dim)),
+    grad_fn="UnsqueezeBackward1", shape=lambda x, dim: (1, *x.shape),
+    vjp=dict(x=lambda g, dim: rearrange.squeeze_dim(g, dim)),
 )  # fmt: skip
 _transpose = view_family(
     "transpose", lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1), names="", grad_fn="TransposeBackward1",
-    signature="(input: Tensor, dim0: int, dim1: int)", shape=lambda x, dim0, dim1: (x.shape[-1], *x.shape[1:-1], x.shape[0]),
+    signature="(input: Tensor, dim0: int, dim1: int)", shape=lambda x, dim0,
+    dim1: (x.shape[-1], *x.shape[1:-1], x.shape[0]),
     vjp=dict(x=lambda g, dim0, dim1: rearrange.transpose(g, dim0, dim1)),
 )  # fmt: skip
 

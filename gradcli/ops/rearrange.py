@@ -11,6 +11,7 @@ from gradcli.errors import ShapeError
 from gradcli.ops import creation, indexing, reduction
 from gradcli.ops._families import Shape, normalize_dim, normalize_dims
 from gradcli.ops._layout import channels_last, copied, ordered
+from gradcli.ops._numbers import number_as
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import cast
 from gradcli.ops._samples import ErrorSample, index as integers, real as reals, sample
@@ -151,20 +152,6 @@ def tile(x: Any, dims: Sequence[int]) -> Any:
     return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
 
-@composite(
-    "torch Tensor", "(input: Tensor, repeats: int, dim: int?=None, *, output_size: int?=None)", name="repeat_interleave",
-    samples=lambda: [sample(reals(2, 3), 2), sample(reals(2, 3), 2, 1)],
-)  # fmt: skip
-def repeat_each(x: Any, repeats: int, dim: int | None = None, output_size: int | None = None) -> Any:
-    """Return x with every element of a dimension repeated."""
-    x, dim = (flatten(x), 0) if dim is None else (x, normalize_dim(dim, x.ndim))
-    if repeats < 0:
-        raise ShapeError("Repeats must be non-negative")
-    x = unsqueeze(x, dim + 1)
-    spread = clone_contiguous(expand(x, (*x.shape[: dim + 1], repeats, *x.shape[dim + 2 :])))
-    return flatten(spread, dim, dim + 1)
-
-
 def clone_contiguous(x: Any) -> Any:
     """Return a copy whose elements lie in order."""
     from gradcli.ops import views
@@ -201,6 +188,20 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, output_size:
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({dim}) = {size}"
         )
     return indexing.index_select(x, dim, repeated_indices(counts))
+
+
+@composite(
+    "torch Tensor", "(input: Tensor, repeats: int, dim: int?=None, *, output_size: int?=None)", name="repeat_interleave",
+    samples=lambda: [sample(reals(2, 3), 2), sample(reals(2, 3), 2, 1)],
+)  # fmt: skip
+def repeat_each(x: Any, repeats: int, dim: int | None = None, output_size: int | None = None) -> Any:
+    """Return x with every element of a dimension repeated."""
+    x, dim = (flatten(x), 0) if dim is None else (x, normalize_dim(dim, x.ndim))
+    if repeats < 0:
+        raise ShapeError("Repeats must be non-negative")
+    x = unsqueeze(x, dim + 1)
+    spread = clone_contiguous(expand(x, (*x.shape[: dim + 1], repeats, *x.shape[dim + 2 :])))
+    return flatten(spread, dim, dim + 1)
 
 
 def _triangle_rule(name: str) -> Any:
@@ -299,7 +300,7 @@ def _padded(x: Any, pad: Sequence[int], value: Any = 0) -> Shape:
 def _pad(x: Any, pad: Sequence[int], value: Any = 0) -> Any:
     shape = _padded(x, pad, value)
     order = channels_last(x)
-    out = np.full(shape, value, x.dtype) if order is None else ordered(np.full(shape, value, x.dtype), order)
+    out = np.full(shape, number_as(value, x.dtype.name)) if order is None else ordered(np.full(shape, number_as(value, x.dtype.name)), order)
     target, source = [slice(None)] * x.ndim, [slice(None)] * x.ndim
     for at in range(len(pad) // 2):
         dim, low = x.ndim - at - 1, pad[2 * at]

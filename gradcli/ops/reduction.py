@@ -10,7 +10,16 @@ from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import arithmetic, comparison, creation, exponential, joining, rearrange, scan
 from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
 from gradcli.ops._dtypes import taking
-from gradcli.ops._families import Shape, conj, is_integral, normalize_dim, normalize_dims, reduced_shape, reduction, reduction_rule
+from gradcli.ops._families import (
+    Shape,
+    conj,
+    is_integral,
+    normalize_dim,
+    normalize_dims,
+    reduced_shape,
+    reduction,
+    reduction_rule,
+)
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import dtype_name, floating
 from gradcli.ops._samples import ErrorSample, distinct, nonzero, real, sample
@@ -138,7 +147,8 @@ mean = reduction(
     "mean", r"\frac{1}{n} \sum x", lambda x, dim=None, keepdim=False, dtype=None: _mean(x, dim, keepdim, dtype),
     dtype=_mean_dtype, shape=_no_integer_mean, grad_fn="MeanBackward1", signature=DIMS,
     vjp=dict(
-        x=lambda g, x_shape, dim, keepdim: rearrange.expand(restored(g, x_shape, dim, keepdim), x_shape) / count(x_shape, dim)
+        x=lambda g, x_shape, dim,
+        keepdim: rearrange.expand(restored(g, x_shape, dim, keepdim), x_shape) / count(x_shape, dim)
     ),
     samples=lambda: [sample(real(2, 3), 1), sample(real(2, 3), (0, 1), True)],
 )  # fmt: skip
@@ -235,7 +245,8 @@ def _exp_difference(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
 
 logsumexp = reduction(
     "logsumexp", r"\ln \sum e^x", lambda x, dim, keepdim=False: _logsumexp(x, dim, keepdim), promote=floating,
-    names="torch Tensor special", signature="(input: Tensor, dim: int[1], keepdim: bool=False)", vjp=dict(x=_exp_difference),
+    names="torch Tensor special", signature="(input: Tensor, dim: int[1], keepdim: bool=False)",
+    vjp=dict(x=_exp_difference),
     samples=lambda: [sample(real(2, 3), 1), sample(real(2, 3), (0, 1), True), sample(real(), 0)],
 )  # fmt: skip
 
@@ -309,7 +320,8 @@ aminmax = reduction(
     kernel=lambda x, dim=None, keepdim=False: (
         np.min(x, axes(x, dim), keepdims=keepdim), np.max(x, axes(x, dim), keepdims=keepdim)
     ),
-    signature="(input: Tensor, *, dim: int?=None, keepdim: bool=False)", samples=lambda: [sample(distinct(2, 3), dim=1)],
+    signature="(input: Tensor, *, dim: int?=None, keepdim: bool=False)",
+    samples=lambda: [sample(distinct(2, 3), dim=1)],
 )  # fmt: skip
 
 
@@ -368,6 +380,8 @@ argmin = reduction(
 @composite("Tensor", "(input: Tensor, *size: int[])", samples=lambda: [sample(real(2, 3), (1, 3)), sample(real(2, 3), (3,))])
 def sum_to_size(x: Any, size: Shape) -> Any:
     """Return x summed over what broadcasting `size` to its shape had added."""
+    if not size:
+        return sum_all(x)
     if x.shape == size:
         return x
     extra = x.ndim - len(size)

@@ -11,6 +11,7 @@ from gradcli.ops import creation, indexing, reduction, slicing, windows
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._layout import copied
+from gradcli.ops._numbers import number_as
 from gradcli.ops._op import Op, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, index as integers, real as reals, sample
@@ -79,7 +80,7 @@ def _counted(index: Any, size: int) -> Any:
 
 def _index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
     out, moved, _ = along_vector(x, dim, None)
-    moved[np.atleast_1d(index)] = value
+    moved[np.atleast_1d(index)] = value if hasattr(value, "dtype") else number_as(value, out.dtype.name)
     return out.reshape(x.shape)
 
 
@@ -115,7 +116,7 @@ fill = op(
 
 def _filled(x: Any, value: Any) -> Any:
     out = copied(np.asarray(x))
-    out[...] = value
+    out[...] = value if hasattr(value, "dtype") else number_as(value, out.dtype.name)
     return out
 
 

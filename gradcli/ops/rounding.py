@@ -9,7 +9,14 @@ import numpy as np
 from gradcli.ops import arithmetic, comparison
 from gradcli.ops._dtypes import taking
 from gradcli.ops._families import (
-    BINARY, NUMBER_FIRST, TENSORS, WITH_NUMBER, aliases, elementwise, nonzero_divisor, not_implemented,
+    BINARY,
+    NUMBER_FIRST,
+    TENSORS,
+    WITH_NUMBER,
+    aliases,
+    elementwise,
+    nonzero_divisor,
+    not_implemented,
 )  # fmt: skip
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import same
@@ -27,7 +34,8 @@ def _rounding_rule(name: str) -> Any:
 def _rounding(name: str, latex: str, function: Any, names: str = "torch Tensor") -> Any:
     """Declare a rounding to integers: integers are their own, and the derivative is zero."""
     return elementwise(
-        name, latex, lambda x: x.copy() if x.dtype.kind in "iu" else function(x), promote=None, shape=_rounding_rule(name),
+        name, latex, lambda x: x.copy() if x.dtype.kind in "iu" else function(x), promote=None,
+        shape=_rounding_rule(name),
         names=names, vjp=dict(x=lambda g: arithmetic.zeros(g)), samples=unary(fractions),
     )  # fmt: skip
 
@@ -71,13 +79,14 @@ def _trunc_quotient(x: Any, y: Any) -> Any:
 
 
 def _dividing(kernel: str) -> dict[str, Any]:
-    return dict(promote=same, shape=nonzero_divisor, takes=(kernel, "float int bool"))
+    return dict(promote=same, shape=nonzero_divisor, takes=(kernel, "float int"))
 
 
 REMAINDER, FMOD = _dividing("remainder_cpu"), _dividing("fmod_cpu")
 remainder = elementwise(
     "remainder", r"x \bmod y", lambda x, y: np.remainder(x, y), signature=TENSORS, grad_fn="RemainderBackward1",
-    vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * _floor_quotient(x, y)), samples=(sample(reals(0.3, 0.9)(3), nonzero(3)),),
+    vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * _floor_quotient(x, y)),
+    samples=(sample(reals(0.3, 0.9)(3), nonzero(3)),),
     **REMAINDER,
 )  # fmt: skip
 remainder_number = elementwise(
@@ -90,7 +99,8 @@ remainder_of_number = elementwise(
 )  # fmt: skip
 fmod = elementwise(
     "fmod", r"x - y \operatorname{trunc}\frac{x}{y}", lambda x, y: np.fmod(x, y), signature=TENSORS, grad_fn="FmodBackward1",
-    vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * _trunc_quotient(x, y)), samples=(sample(reals(0.3, 0.9)(3), nonzero(3)),),
+    vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * _trunc_quotient(x, y)),
+    samples=(sample(reals(0.3, 0.9)(3), nonzero(3)),),
     **FMOD,
 )  # fmt: skip
 fmod_number = elementwise(
@@ -99,7 +109,8 @@ fmod_number = elementwise(
 )  # fmt: skip
 floor_divide = elementwise(
     "floor_divide", r"\left\lfloor\frac{x}{y}\right\rfloor", lambda x, y: np.floor_divide(x, y), signature=BINARY,
-    grad_fn="NotImplemented", vjp=dict(x=not_implemented("floor_divide"), y=not_implemented("floor_divide")), **_dividing("div_floor_cpu"),
+    grad_fn="NotImplemented", vjp=dict(x=not_implemented("floor_divide"), y=not_implemented("floor_divide")),
+    **_dividing("div_floor_cpu"),
 )  # fmt: skip
 
 
@@ -114,6 +125,7 @@ def _nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 nan_to_num = elementwise(
     "nan_to_num", "x", lambda x, nan=None, posinf=None, neginf=None: _nan_to_num(x, nan, posinf, neginf), promote=None,
-    signature="(input: Tensor, nan: float?=None, posinf: float?=None, neginf: float?=None)", shape=lambda x, *_: x.shape,
+    signature="(input: Tensor, nan: float?=None, posinf: float?=None, neginf: float?=None)", shape=lambda x,
+    *_: x.shape,
     vjp=dict(x=lambda g, x: g * comparison.isfinite(x)), samples=unary(),
 )  # fmt: skip

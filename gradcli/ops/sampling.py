@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.errors import ShapeError
+import numpy as np
+
 from gradcli.ops import creation
 from gradcli.ops._families import broadcast_rule
 from gradcli.ops._op import composite, op
@@ -43,8 +44,6 @@ def randint(low: int, high: int, size: Any, dtype: str | None = None) -> Any:
 @composite("torch", "(n: int, *, dtype: dtype?=None)")
 def randperm(n: int, dtype: str | None = None) -> Any:
     """Return the integers below n in a random order."""
-    if n < 0:
-        raise ShapeError(f"n must be non-negative, got {n}")
     checked((n,))
     return current().randperm(n, dtype or "int64")
 
@@ -88,7 +87,7 @@ def _picked_shape(x: Any, num_samples: int, replacement: bool = False) -> Any:
 
 
 multinomial = op(
-    "multinomial", lambda x, num_samples, replacement=False: current().multinomial(x, num_samples, replacement),
+    "multinomial", lambda x, num_samples, replacement=False: np.ascontiguousarray(current().multinomial(x, num_samples, replacement)),
     signature="(input: Tensor, num_samples: int, replacement: bool=False)", shape=_picked_shape, dtype="int64",
 )  # fmt: skip
 

@@ -6,11 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops import arithmetic, comparison, creation, exponential, joining, magnitude, rearrange, reduction, selection
+from gradcli.ops import (
+    arithmetic,
+    comparison,
+    exponential,
+    joining,
+    magnitude,
+    rearrange,
+    reduction,
+    selection,
+)
 from gradcli.ops._dtypes import taking
 from gradcli.ops._families import Shape, conj, normalize_dim
 from gradcli.ops._op import op
-from gradcli.ops._promotion import dtype_name, floating
+from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, distinct, nonzero, real, sample
 
 ALONG = "(input: Tensor, dim: int, *, dtype: dtype?=None)"
@@ -101,7 +110,8 @@ def _logcumsumexp_slope(g: Any, x: Any, out: Any, dim: int) -> Any:
 
 
 logcumsumexp = op(
-    "logcumsumexp", _logcumsumexp, signature="(input: Tensor, dim: int)", shape=scan_rule, promote=floating,
+    "logcumsumexp", _logcumsumexp, signature="(input: Tensor, dim: int)",
+    shape=taking("logcumsumexp_out_cpu", "float complex", scan_rule),
     latex=r"y_i = \ln \sum_{j \le i} e^{x_j}", vjp=dict(x=_logcumsumexp_slope),
     samples=lambda: [sample(real(2, 3), 1), sample(real(2, 3), 0)],
 )  # fmt: skip
@@ -123,7 +133,8 @@ def _running_slope(g: Any, x_shape: Shape, out: Any, dim: int) -> Any:
 def _running_op(name: str, latex: str, function: Any) -> Any:
     return op(
         name, lambda x, dim: _running(function, x, dim), signature="(input: Tensor, dim: int)", latex=latex,
-        shape=taking(f"{name}_cpu", "float int bool", lambda x, dim: (scan_rule(x, dim), x.shape)), outputs=("values", "indices"), constant=("indices",),
+        shape=taking(f"{name}_cpu", "float int bool", lambda x, dim: (scan_rule(x, dim), x.shape)),
+        outputs=("values", "indices"), constant=("indices",),
         vjp=dict(x=_running_slope), samples=lambda: [sample(distinct(2, 3), 1), sample(distinct(2, 3), 0)],
     )  # fmt: skip
 

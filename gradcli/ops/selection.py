@@ -85,7 +85,8 @@ def _picking(name: str, find: Any, **record: Any) -> Any:
         return picked(x, dim, keepdim, np.moveaxis(at[..., None], -1, dim))
 
     return op(
-        name, kernel, signature=record.pop("signature", PICK), shape=pick_rule(name), outputs=PAIR, constant=("indices",),
+        name, kernel, signature=record.pop("signature", PICK), shape=pick_rule(name), outputs=PAIR,
+        constant=("indices",),
         vjp=dict(x=_pick_slope), samples=lambda: [sample(distinct(2, 3), 1), sample(distinct(2, 3), 0, True)], **record,
     )  # fmt: skip
 
@@ -246,7 +247,8 @@ def _topk(x: Any, k: int, dim: int, largest: bool) -> Any:
 
 topk = op(
     "topk", lambda x, k, dim=-1, largest=True, sorted=True: _topk(x, k, dim, largest), outputs=PAIR,
-    constant=("indices",), vjp=dict(x=_sort_slope), shape=taking(" topk does not support complex dtypes on CPU", REAL, _topk_rule),
+    constant=("indices",), vjp=dict(x=_sort_slope),
+    shape=taking(" topk does not support complex dtypes on CPU", REAL, _topk_rule),
     signature="(input: Tensor, k: int, dim: int=-1, largest: bool=True, sorted: bool=True)",
     samples=lambda: [sample(distinct(2, 4), 2), sample(distinct(3, 2), 2, 0, False), ErrorSample((distinct(3), 4), "out of range")],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from math import pi, sqrt
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcli.errors import NumericError
 from gradcli.ops import arithmetic, comparison, exponential, magnitude
-from gradcli.ops._families import NUMBER_FIRST, TENSORS, WITH_NUMBER, broadcast_rule, elementwise, not_implemented
+from gradcli.ops._families import NUMBER_FIRST, TENSORS, WITH_NUMBER, elementwise, not_implemented
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import positive, reals, sample, unary
@@ -21,7 +21,7 @@ from gradcli.ops._scipy import special as scipy_special
 EVERYWHERE = "torch Tensor special"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _function(name: str, plain: str) -> Any:
     """Return SciPy's function, or the standard library's element by element where SciPy is not installed."""
     if find_spec("scipy"):
@@ -108,7 +108,8 @@ def _polygamma_rule(n: int, x: Any) -> Any:
 polygamma = elementwise(
     "polygamma", r"\psi^{(n)}(x)",
     lambda n, x: _digamma(x) if n == 0 else np.asarray(scipy_special("polygamma")(n, x)).astype(x.dtype)[()],
-    names="torch special", signature="(n: int, input: Tensor)", shape=_polygamma_rule, dtype=lambda n, x: dtype_name(x),
+    names="torch special", signature="(n: int, input: Tensor)", takes=("polygamma", "float"), shape=_polygamma_rule,
+    dtype=lambda n, x: dtype_name(x),
     vjp=dict(x=lambda g, n, x: g * polygamma(n + 1, x)), samples=(sample(1, positive(3)), sample(2, positive(3))),
 )  # fmt: skip
 
@@ -139,6 +140,7 @@ def _mvlgamma_slope(g: Any, x: Any, p: int) -> Any:
 
 mvlgamma = elementwise(
     "mvlgamma", r"\ln \Gamma_p(x)", _mvlgamma, names="torch Tensor special.multigammaln", signature="(input: Tensor, p: int)",
+    takes=("mvlgamma", "float"),
     shape=_mvlgamma_rule, vjp=dict(x=_mvlgamma_slope), samples=(sample(reals(2.5, 4)(3), 2),),
 )  # fmt: skip
 
@@ -148,12 +150,12 @@ def _igamma_slope(g: Any, x: Any, y: Any) -> Any:
 
 
 igamma = elementwise(
-    "igamma", r"\frac{\gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammainc")(x, y), takes=("igamma_cpu", "float"),
+    "igamma", r"\frac{\gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammainc")(x, y).astype(y.dtype), takes=("igamma_cpu", "float"),
     signature=TENSORS,
     names="torch Tensor special.gammainc", vjp=dict(x=not_implemented("igamma: input"), y=_igamma_slope),
 )  # fmt: skip
 igammac = elementwise(
-    "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y), takes=("igammac_cpu", "float"),
+    "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y).astype(y.dtype), takes=("igammac_cpu", "float"),
     signature=TENSORS,
     names="torch Tensor special.gammaincc",
     vjp=dict(x=not_implemented("igammac: input"), y=lambda g, x, y: -_igamma_slope(g, x, y)),
@@ -192,7 +194,7 @@ i1e = _one(
 
 
 def _zeta(x: Any, y: Any) -> Any:
-    return scipy_special("zeta")(x, y)
+    return scipy_special("zeta")(x, y).astype(x.dtype if hasattr(x, "dtype") else y.dtype)
 
 
 def _zeta_slope(g: Any, x: Any, y: Any) -> Any:

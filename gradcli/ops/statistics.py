@@ -6,14 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, clamping, comparison, creation, indexing, magnitude, product, rearrange, reduction, selection, views
-from gradcli.ops._dtype_text import scalar_type
+from gradcli.errors import DtypeError, ShapeError
+from gradcli.ops import (
+    arithmetic,
+    clamping,
+    comparison,
+    creation,
+    magnitude,
+    product,
+    rearrange,
+    reduction,
+)
 from gradcli.ops._dtypes import taking
-from gradcli.ops._families import Shape, conj, normalize_dim, normalize_dims, reduction as reducing, reduction_rule
+from gradcli.ops._families import Shape, conj, reduction_rule
+from gradcli.ops._families import reduction as reducing
 from gradcli.ops._op import composite, spelling
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import ErrorSample, distinct, real, sample
+from gradcli.ops._samples import real, sample
 from gradcli.types.dtype import real_of
 
 BY_CORRECTION = "(input: Tensor, dim: int[1]?=None, *, correction: Scalar?=None, keepdim: bool=False)"
@@ -99,12 +108,14 @@ def _std(x: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
 
 var = reducing(
     "var", r"\frac{1}{n - c} \sum (x - \bar x)^2", shape=_spread_rule, dtype=_real_dtype, signature=BY_CORRECTION, names="",
-    kernel=lambda x, dim=None, *, correction=None, keepdim=False: _var(x, dim, correction, keepdim), vjp=dict(x=_var_slope),
+    kernel=lambda x, dim=None, *, correction=None, keepdim=False: _var(x, dim, correction, keepdim),
+    vjp=dict(x=_var_slope),
     samples=_samples,
 )  # fmt: skip
 std = reducing(
     "std", r"\sqrt{\frac{1}{n - c} \sum (x - \bar x)^2}", shape=_spread_rule, dtype=_real_dtype, signature=BY_CORRECTION,
-    kernel=lambda x, dim=None, *, correction=None, keepdim=False: _std(x, dim, correction, keepdim), vjp=dict(x=_std_slope),
+    kernel=lambda x, dim=None, *, correction=None, keepdim=False: _std(x, dim, correction, keepdim),
+    vjp=dict(x=_std_slope),
     names="", samples=_samples,
 )  # fmt: skip
 var_mean = reducing(
@@ -181,10 +192,12 @@ def cov(x: Any, correction: int = 1, fweights: Any = None, aweights: Any = None)
     w = _weights(fweights, aweights)
     w_sum = x.shape[1] if w is None else reduction.sum_all(w)
     total = reduction.sum_(x if w is None else arithmetic.mul(x, w), 1)
-    off = arithmetic.sub(x, rearrange.unsqueeze(arithmetic.div(total, w_sum), 1))
+    average = arithmetic.div(total, w_sum)
+    freedom = _degrees(x, w, w_sum, aweights, correction)
+    off = arithmetic.sub(x, rearrange.unsqueeze(average, 1))
     weighted = off if w is None else arithmetic.mul(off, w)
     products = product.mm(off, conj(rearrange.t(weighted)))
-    return rearrange.squeeze(arithmetic.div(products, _degrees(x, w, w_sum, aweights, correction)))
+    return rearrange.squeeze(arithmetic.div(products, freedom))
 
 
 @composite("torch Tensor", "(input: Tensor)", samples=lambda: [sample(real(3, 4))])

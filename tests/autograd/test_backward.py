@@ -78,7 +78,7 @@ def test_an_output_of_one_element_needs_no_v(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", [(2,), (0,), (1, 2)])
 def test_other_outputs_need_v(shape: tuple[int, ...]) -> None:
     """Without v an output of several elements, or of none, is an error."""
-    with pytest.raises(AutogradError, match="^grad can be implicitly created only for scalar outputs$"):
+    with pytest.raises(AutogradError, match="grad can be implicitly created only for scalar outputs"):
         backward(leaf(np.ones(shape)) * 2)
 
 
