@@ -74,8 +74,13 @@ def test_a_command_in_readme_prints_what_it_says(command: str, printed: str):
     assert program == "gradcli"
     done = subprocess.run(
         [sys.executable, "-m", "gradcli", *arguments],
-        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.stdout.rstrip("\n") == printed.rstrip("\n")
 
 

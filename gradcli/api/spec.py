@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Options:
     """What may be changed about a spec before it is evaluated, as `gradcli run` offers it."""
 
@@ -31,7 +31,7 @@ class Options:
     allow_path: Sequence[Path] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Spec:
     """A spec that was read: its graph, the name of its file and its lines."""
 
@@ -46,7 +46,7 @@ class Spec:
     def _with_line(self, d: Diagnostic) -> Diagnostic:
         here = d.span is not None and d.span.file == self.file and d.source_line is None
         if here and d.span is not None and 0 < d.span.line <= len(self.lines):
-            return replace(d, source_line=self.lines[d.span.line - 1])
+            return d._replace(source_line=self.lines[d.span.line - 1])
         return d
 
 
@@ -138,7 +138,7 @@ def _apply_options(graph: Graph, options: Options) -> None:
         at = leaves.get(name)
         if at is None:
             raise unknown("--freeze", name, leaves, "input or parameter")
-        graph.leaves[at] = replace(graph.leaves[at], requires_grad=False)
+        graph.leaves[at] = graph.leaves[at]._replace(requires_grad=False)
     for name in options.retain_grad:
         if name not in graph.names:
             raise unknown("--retain-grad", name, graph.names, "tensor")

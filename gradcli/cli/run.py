@@ -125,13 +125,12 @@ def render(found: RunReport, look: Look) -> str:
     import sys
     from importlib import import_module
 
-    module = import_module(f"gradcli.render.{look.form}")
-    if look.form is Format.table:
-        colored = use_color(sys.stdout, look.color)
-        return module.render_run(found, width=width(sys.stdout), color=colored, precision=look.precision, full=look.full)  # type: ignore[no-any-return]
-    if look.form is Format.markdown:
-        return module.render_run(found, precision=look.precision, full=look.full)  # type: ignore[no-any-return]
-    return module.render_run(found)  # type: ignore[no-any-return]
+    columns, colored = width(sys.stdout), use_color(sys.stdout, look.color)
+    printed = {"precision": look.precision, "full": look.full} if look.form in (Format.table, Format.markdown) else {}
+    if look.form is Format.table and columns is None and not colored:
+        return str(import_module("gradcli.render.plain_table").render_run(found, **printed))
+    terminal = {"width": columns, "color": colored} if look.form is Format.table else {}
+    return str(import_module(f"gradcli.render.{look.form}").render_run(found, **printed, **terminal))
 
 
 def _render_one(value: object, look: Look) -> str:

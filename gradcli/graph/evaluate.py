@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,8 +33,7 @@ from gradcli.types.dtype import DEFAULT, is_differentiable
 OP_ERRORS = (OpError, ValueError, TypeError, IndexError, ArithmeticError, MemoryError, np.linalg.LinAlgError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one evaluation may use: bytes of the process, turns of all loops, elements of one tensor."""
 
     max_memory: int = 0
@@ -46,7 +45,7 @@ class Limits:
         return Budget(self.max_memory or machine_memory() * 3 // 4, self.max_elements)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StepResult:
     """What one step did: its outputs' names and seed vectors, and every grad right after it."""
 
@@ -55,7 +54,7 @@ class StepResult:
     grads: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Evaluation:
     """What an evaluation has so far: the value of each slot (None: not reached), who made it, and the steps done."""
 

@@ -2,13 +2,15 @@
 
 Every value of a spec has one slot, and one list of slots is the whole memory of an evaluation: loops write
 the slots of their bodies again at each turn, and nothing ever recurses over what a user wrote.
+
+Statements are named tuples: a big spec has a million of them, and a start-up twenty kinds of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal as OneOf, TypeAlias
+from typing import Any, Literal as OneOf, NamedTuple, TypeAlias
 
 from gradcli.source.span import Span
 
@@ -20,15 +22,13 @@ class Ref:
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A constant: a number, string, bool, None, Ellipsis or Dtype."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(NamedTuple):
     """A list, tuple or slice whose items are arguments themselves (a slice has start, stop, step)."""
 
     kind: OneOf["list", "tuple", "slice"]
@@ -39,8 +39,7 @@ Arg: TypeAlias = Ref | Literal | Pack
 Kind: TypeAlias = OneOf["input", "parameter", "op", "part"]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What a slot stands for: its full name (`encoder.h`, or `encoder.h.0` for a part) and where it was written.
 
     What has no name of its own (`x.shape` on the way to `x.shape[0]`, what a backward step computes) is a part
@@ -52,8 +51,7 @@ class Value:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(NamedTuple):
     """One operator, call, method, attribute or indexing as written.
 
     `target` is a qualified public op (`torch.matmul`, `Tensor.sum`, `nn.functional.relu`, `linalg.qr`), an operator
@@ -69,8 +67,7 @@ class Apply:
     record: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """A second name for a value (`h: x`), or a constant under a name (`k: 2`)."""
 
     out: int
@@ -78,8 +75,7 @@ class Alias:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Unpack:
+class Unpack(NamedTuple):
     """Several names for the results of one value (`q, r: linalg.qr(a)`): as many results as slots, in their order."""
 
     outs: tuple[int, ...]
@@ -87,8 +83,7 @@ class Unpack:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Flags of a declared op, applied right after it was computed."""
 
     slot: int
@@ -97,16 +92,14 @@ class Mark:
     requires_grad: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Statements in evaluation order and the argument that is their value (None: they are run for their slots)."""
 
     statements: tuple[Statement, ...]
     result: Arg | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choose:
+class Choose(NamedTuple):
     """A conditional expression `a if c else b`."""
 
     out: int
@@ -116,8 +109,7 @@ class Choose:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+class Logical(NamedTuple):
     """`a and b`, `a or b`: the operands are evaluated from left to right until one decides."""
 
     out: int
@@ -126,8 +118,7 @@ class Logical:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """`if`/`then`/`else` over ops: `merged` are (outer slot, then's slot, else's slot) of the names that both declare."""
 
     condition: Block
@@ -137,8 +128,7 @@ class Branch:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """One carried name of a loop: the slot that the body reads, what it starts with, the slot of its next value
     (None: it keeps its value) and the slot that holds it outside, after the loop."""
 
@@ -148,8 +138,7 @@ class Carried:
     outside: int
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """A loop: `while` tests `condition` before each turn; `for` binds `targets` to the items of `over`."""
 
     carry: tuple[Carried, ...]
@@ -164,16 +153,14 @@ class Loop:
 Statement: TypeAlias = Apply | Alias | Unpack | Mark | Choose | Logical | Branch | Loop
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     """A literal as YAML or Python gives it: nested lists of numbers, or an array from a file (`array` is then True)."""
 
     value: Any
     array: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TensorForm:
+class TensorForm(NamedTuple):
     """How a tensor is written: a literal or file (`Data`) or an expression (`Block`), perhaps with a dtype."""
 
     source: Data | Block
@@ -183,8 +170,7 @@ class TensorForm:
     requires_grad: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LeafValue:
+class LeafValue(NamedTuple):
     """An input or a parameter: a slot and the form that fills it."""
 
     slot: int
@@ -192,8 +178,7 @@ class LeafValue:
     requires_grad: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One output of a backward step: an expression, its text, and the form of its v (None: an implicit 1)."""
 
     expression: Block
@@ -202,8 +187,7 @@ class Output:
     v: TensorForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BackwardStep:
+class BackwardStep(NamedTuple):
     """One backward pass; `inputs` are the slots whose leaves get a grad (None: all)."""
 
     outputs: tuple[Output, ...]
@@ -215,8 +199,7 @@ class BackwardStep:
     expect: tuple[Expectation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ZeroGradStep:
+class ZeroGradStep(NamedTuple):
     """Sets the grads of some leaves (None: of all) to none."""
 
     slots: tuple[int, ...] | None
@@ -229,8 +212,7 @@ class ZeroGradStep:
 Step: TypeAlias = BackwardStep | ZeroGradStep
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(NamedTuple):
     """What must hold of one name: only the keys that were written are in `checks` (grad: None means no grad)."""
 
     name: str
@@ -241,7 +223,7 @@ class Expectation:
     span: Span
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Graph:
     """A whole spec: slots, leaves and statements in evaluation order, then the backward steps and expectations."""
 

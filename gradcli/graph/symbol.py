@@ -15,6 +15,13 @@ from gradcli.ops._promotion import as_dtype, dtype_name
 from gradcli.ops.registry import Results
 
 
+RESULT_DTYPES = {
+    "indices": "int64", "inverse_indices": "int64", "counts": "int64", "rank": "int64", "exponent": "int32", "info": "int32",
+    "pivots": "int32", "mask": "bool",
+}  # fmt: skip
+"""What a result of this name holds, whatever the inputs are."""
+
+
 class UnknownValue(Exception):
     """Something asked a Symbol for what only an evaluation knows."""
 
@@ -111,9 +118,9 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
     dtype = _dtype(op, values)
     if op.outputs is None and not (shape and isinstance(shape[0], tuple)):
         return Symbol(tuple(shape), dtype, needs)
-    dtypes = dtype if isinstance(dtype, tuple) else (dtype,) * len(shape)
-    constant = [op.outputs is not None and name in op.constant for name in op.outputs or ("",) * len(shape)]
-    items = [Symbol(s, d, needs and not c) for s, d, c in zip(shape, dtypes, constant, strict=False)]
+    names = op.outputs or ("",) * len(shape)
+    dtypes = dtype if isinstance(dtype, tuple) else [_named(RESULT_DTYPES.get(name)) or dtype for name in names]
+    items = [Symbol(s, d, needs and n not in op.constant) for s, d, n in zip(shape, dtypes, names, strict=False)]
     return tuple(items)
 
 

@@ -85,7 +85,8 @@ def nonzero_divisor(x: Any, y: Any, *_: Any) -> Any:
 
 
 def elementwise(
-    name: str, latex: str, kernel: Callable[..., Any], *, vjp: dict[str, Formula] | None = None, promote: Any = floating,
+    name: str, latex: str, kernel: Callable[..., Any], *, vjp: dict[str, Formula] | None = None,
+    promote: Any = floating,
     names: str = "torch Tensor", **record: Any,
 ) -> Op:  # fmt: skip
     """Declare an op that maps elements to elements of the broadcast shape; integers become the default floating dtype.
@@ -100,11 +101,11 @@ def elementwise(
 
 def comparison(name: str, latex: str, kernel: Callable[..., Any], **record: Any) -> Op:
     """Declare an elementwise op from tensors to booleans, which has no derivative."""
-    return elementwise(name, latex, kernel, promote=same, dtype="bool", signature="(input: Tensor, other: Tensor|Scalar)", **record)
+    return elementwise(name, latex, kernel, promote=same, dtype="bool", signature=WITH_NUMBER, **record)
 
 
 def normalize_dim(dim: int, ndim: int) -> int:
-    """Return a dimension counted from the front; raise ShapeError with PyTorch's text where there is no such dimension."""
+    """Return a dimension counted from the front; raise ShapeError with PyTorch's text where there is none."""
     size = max(ndim, 1)
     if not -size <= dim < size:
         raise ShapeError(
@@ -137,12 +138,13 @@ def reduction_rule(x: Any, dim: Any = None, keepdim: bool = False, *_: Any) -> S
 
 
 def reduction(
-    name: str, latex: str, kernel: Callable[..., Any], *, shape: Any = reduction_rule, names: str = "torch Tensor", **record: Any
+    name: str, latex: str, kernel: Callable[..., Any], *, shape: Any = reduction_rule, names: str = "torch Tensor",
+    **record: Any,
 ) -> Op:  # fmt: skip
-    """Declare an op that reduces dimensions: the kernel's parameters begin with x, dim, keepdim unless `shape` says else."""
+    """Declare an op that reduces dimensions: the kernel's parameters begin with x, dim, keepdim unless `shape` differs."""
     return op(name, kernel, latex=latex, shape=shape, names=names, **record)
 
 
 def view(name: str, kernel: Callable[..., Any], *, names: str = "torch Tensor", **record: Any) -> Op:
-    """Declare an op whose result shares its input's memory: the kernel gives a NumPy view, and is its own shape rule."""
+    """Declare an op whose result shares its input's memory: the kernel gives a NumPy view."""
     return op(name, kernel, names=names, shape=record.pop("shape", None), notes=record.pop("notes", "a view"), **record)

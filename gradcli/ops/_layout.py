@@ -61,6 +61,11 @@ def ordered(x: Array, order: tuple[int, ...] | None) -> Array:
     return np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
 
 
+def formatted(out: Array, *sources: Array) -> Array:
+    """Return a result with its channels innermost where one of the sources has them there, else in order."""
+    return ordered(out, next((order for x in sources if (order := channels_last(x))), None))
+
+
 def filled_like(x: Array, dtype: DTypeLike | None, fill: Callable[[tuple[int, ...], str], Array]) -> Array:
     """Return an array of x's shape and memory order, whose numbers `fill(shape, dtype)` gives as they lie in memory."""
     name = np.dtype(dtype or x.dtype).name

@@ -11,12 +11,13 @@ from gradcli.ops._promotion import as_dtype
 
 _C_NAMES = {
     "float16": "c10::Half", "float32": "float", "float64": "double", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "uint8": "uint8_t",
+    "complex128": "c10::complex<double>", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
+    "uint8": "uint8_t",
 }  # fmt: skip
 
 
 def number_as(value: Any, name: str) -> Any:
-    """Return a number as a NumPy scalar of this dtype: truncated, negative ones wrapped; raise where it does not fit."""
+    """Return a number as a NumPy scalar of a dtype, truncated and wrapped as C does; raise where it does not fit."""
     dtype = as_dtype(name)
     if name == "bool":
         return dtype.type(value != 0)

@@ -52,7 +52,10 @@ def _not_bool(op: Any, values: Any) -> Any:
         which, instead = (
             ("two bool tensors is", "Use the `^` or `logical_xor()` operator instead.")
             if all(bools)
-            else ("a bool tensor is", "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.")
+            else (
+                "a bool tensor is",
+                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
         )
         raise DtypeError(f"Subtraction, the `-` operator, with {which} not supported. {instead}")
     return same(op, values)
@@ -61,8 +64,8 @@ def _not_bool(op: Any, values: Any) -> Any:
 def _no_bool_negation(x: Any) -> Any:
     if str(x.dtype) == "bool":
         raise DtypeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-            "`logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
         )
     return x.shape
 
@@ -71,10 +74,13 @@ add = elementwise(
     "add", "x + y", lambda x, y, *, alpha=1: _added(x, y, alpha), promote=same, signature=ALPHA,
     shape=_whole_alpha,
     vjp=dict(x=lambda g: g, y=lambda g, alpha: _times(g, alpha)),
-    samples=(*pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")),
+    samples=(
+        *pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")
+    ),
 )  # fmt: skip
 sub = elementwise(
-    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, shape=_whole_alpha, signature=ALPHA,
+    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, shape=_whole_alpha,
+    signature=ALPHA,
     vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha)), samples=pairs(),
     names="torch Tensor " + aliases("subtract"),
 )  # fmt: skip
@@ -142,7 +148,8 @@ def _rounded_quotient(x: Any, y: Any, rounding_mode: Any) -> Any:
 
 
 div_rounded = elementwise(
-    "div", r"\operatorname{round}\frac{x}{y}", lambda x, y, *, rounding_mode=None: _rounded_quotient(x, y, rounding_mode),
+    "div", r"\operatorname{round}\frac{x}{y}",
+    lambda x, y, *, rounding_mode=None: _rounded_quotient(x, y, rounding_mode),
     promote=_by_rounding, grad_fn="DivBackward2", shape=_rounded_rule, names="torch Tensor " + aliases("divide"),
     signature="(input: Tensor|Scalar, other: Tensor|Scalar, *, rounding_mode: str?)",
     vjp=dict(
@@ -181,7 +188,8 @@ def positive(x: Any) -> Any:
 
 
 reciprocal = elementwise(
-    "reciprocal", r"\frac{1}{x}", lambda x: 1 / x, vjp=dict(x=lambda g, out: -g * conj(out * out)), samples=unary(nonzero)
+    "reciprocal", r"\frac{1}{x}", lambda x: 1 / x, vjp=dict(x=lambda g, out: -g * conj(out * out)),
+    samples=unary(nonzero)
 )
 sqrt = elementwise(
     "sqrt", r"\sqrt{x}", lambda x: np.sqrt(x), vjp=dict(x=lambda g, out: g / (2 * conj(out))), samples=unary(above_zero)
@@ -238,7 +246,8 @@ pow_of_number = elementwise(
     vjp=dict(y=_power_of_exponent), samples=(sample(2.0, real(3)), sample(0.0, above_zero(3))),
 )  # fmt: skip
 pow_number = elementwise(
-    "pow", "x^y", _power, promote=_no_negative_power, grad_fn="PowBackward0", signature="(input: Tensor, exponent: Tensor|Scalar)",
+    "pow", "x^y", _power, promote=_no_negative_power, grad_fn="PowBackward0",
+    signature="(input: Tensor, exponent: Tensor|Scalar)",
     shape=_power_rule, vjp=dict(x=_power_of_base),
     samples=(sample(real(2, 3), 2), sample(real(3), 3), sample(above_zero(3), 0.5)),
 )  # fmt: skip
@@ -286,7 +295,9 @@ def _same_dtypes(x: Any, y: Any, w: Any) -> Any:
 
 
 def _cpp_name(x: Any) -> str:
-    return {"float16": "c10::Half", "float32": "float", "float64": "double", "int64": "int64_t"}.get(dtype_name(x), dtype_name(x))
+    return {
+        "float16": "c10::Half", "float32": "float", "float64": "double", "int64": "int64_t"
+    }.get(dtype_name(x), dtype_name(x))
 
 
 lerp = elementwise(
@@ -305,8 +316,8 @@ TERMS = "(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Scalar=1)"
 addcmul = elementwise(
     "addcmul", "x + v a b", lambda x, a, b, *, value=1: x + _times(a, value) * b, promote=same, signature=TERMS,
     vjp=dict(
-        x=lambda g: g, a=lambda g, b, value: g * conj(_times(b, value)), b=lambda g, a,
-        value: g * conj(_times(a, value))
+        x=lambda g: g, a=lambda g, b, value: g * conj(_times(b, value)),
+        b=lambda g, a, value: g * conj(_times(a, value))
     ),
     samples=(sample(real(2, 3), real(2, 3), real(3), value=0.5), sample(real(2), real(2), real(2))),
 )  # fmt: skip
@@ -315,17 +326,18 @@ addcmul = elementwise(
 def _no_integer_quotient(x: Any, a: Any, b: Any, value: Any = 1) -> Any:
     if is_integral(a) and is_integral(b):
         raise DtypeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
-            "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
-            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for "
-            "float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), "
-            "for all dtypes."
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * "
+            "tensor1 / tensor2), for all dtypes."
         )
     return broadcast_rule(x, a, b)
 
 
 addcdiv = elementwise(
-    "addcdiv", r"x + v \frac{a}{b}", lambda x, a, b, *, value=1: x + _times(a, value) / b, promote=same, signature=TERMS,
+    "addcdiv", r"x + v \frac{a}{b}", lambda x, a, b, *, value=1: x + _times(a, value) / b, promote=same,
+    signature=TERMS,
     shape=_no_integer_quotient,
     vjp=dict(
         x=lambda g: g, a=lambda g, b, value: g * conj(value / b),

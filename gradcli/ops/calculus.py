@@ -14,7 +14,10 @@ from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import real, sample
 from gradcli.ops._signature import is_tensor
 
-_copy = op("copy", lambda x: np.array(x)[()], names="", grad_fn="CopyBackwards", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))
+_copy = op(
+    "copy", lambda x: np.array(x)[()], names="", grad_fn="CopyBackwards", shape=lambda x: x.shape,
+    vjp=dict(x=lambda g: g)
+)
 
 
 def _part(x: Any, dim: int, start: int, length: int) -> Any:
@@ -185,8 +188,8 @@ def _spacing_list(spacing: Any, dims: tuple[int, ...]) -> list[Any]:
     if isinstance(spacing, (list, tuple)):
         if len(spacing) != len(dims):
             raise BindError(
-                f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = "
-                f"{len(dims)}', since dim argument is given, but got a list of length {len(spacing)}"
+                f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to "
+                f"'self.dim() = {len(dims)}', since dim argument is given, but got a list of length {len(spacing)}"
             )
         return list(spacing)
     return [spacing.item() if is_tensor(spacing) else spacing] * len(dims)

@@ -22,28 +22,38 @@ def _half_where_equal(g: Any, x: Any, y: Any, below: Any) -> Any:
 
 
 maximum = elementwise(
-    "maximum", r"\max(x, y)", lambda x, y: np.maximum(x, y), promote=same, signature=TENSORS, takes=("maximum not implemented for complex tensors.", REAL),
-    vjp=dict(x=lambda g, x, y: _half_where_equal(g, x, y, comparison.lt(x, y)), y=lambda g, x, y: _half_where_equal(g, x, y, comparison.gt(x, y))),
+    "maximum", r"\max(x, y)", lambda x, y: np.maximum(x, y), promote=same, signature=TENSORS,
+    takes=("maximum not implemented for complex tensors.", REAL),
+    vjp=dict(
+        x=lambda g, x, y: _half_where_equal(g, x, y, comparison.lt(x, y)),
+        y=lambda g, x, y: _half_where_equal(g, x, y, comparison.gt(x, y))
+    ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 minimum = elementwise(
-    "minimum", r"\min(x, y)", lambda x, y: np.minimum(x, y), promote=same, signature=TENSORS, takes=("minimum not implemented for complex tensors.", REAL),
-    vjp=dict(x=lambda g, x, y: _half_where_equal(g, x, y, comparison.gt(x, y)), y=lambda g, x, y: _half_where_equal(g, x, y, comparison.lt(x, y))),
+    "minimum", r"\min(x, y)", lambda x, y: np.minimum(x, y), promote=same, signature=TENSORS,
+    takes=("minimum not implemented for complex tensors.", REAL),
+    vjp=dict(
+        x=lambda g, x, y: _half_where_equal(g, x, y, comparison.gt(x, y)),
+        y=lambda g, x, y: _half_where_equal(g, x, y, comparison.lt(x, y))
+    ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 fmax = elementwise(
-    "fmax", r"\max(x, y)", lambda x, y: np.fmax(x, y), promote=same, signature=TENSORS, takes=("fmax not implemented for complex tensors.", REAL),
+    "fmax", r"\max(x, y)", lambda x, y: np.fmax(x, y), promote=same, signature=TENSORS,
+    takes=("fmax not implemented for complex tensors.", REAL),
     vjp=dict(
-        x=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x,
-        y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), 0.0, g)
+        x=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), g, 0.0),
+        y=lambda g, x, y: comparison.choose(comparison.ge(x, y) | comparison.ne(y, y), 0.0, g)
     ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
 fmin = elementwise(
-    "fmin", r"\min(x, y)", lambda x, y: np.fmin(x, y), promote=same, signature=TENSORS, takes=("fmin not implemented for complex tensors.", REAL),
+    "fmin", r"\min(x, y)", lambda x, y: np.fmin(x, y), promote=same, signature=TENSORS,
+    takes=("fmin not implemented for complex tensors.", REAL),
     vjp=dict(
-        x=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), g, 0.0), y=lambda g, x,
-        y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), 0.0, g)
+        x=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), g, 0.0),
+        y=lambda g, x, y: comparison.choose(comparison.le(x, y) | comparison.ne(y, y), 0.0, g)
     ),
     samples=(sample(distinct(2, 3), real(3)),),
 )  # fmt: skip
@@ -63,27 +73,38 @@ def _clamp(x: Any, low: Any, high: Any) -> Any:
     return x if high is None else np.minimum(x, high)
 
 
+def _inside(x: Any, low: Any, high: Any) -> Any:
+    """Return where an element was kept; the bounds themselves are inside."""
+    if high is None:
+        return comparison.ge(x, low)
+    below = comparison.le(x, high)
+    return below if low is None else below & comparison.ge(x, low)
+
+
 def _clamp_slope(g: Any, x: Any, low: Any, high: Any) -> Any:
-    inside = comparison.ge(x, low) if high is None else comparison.le(x, high) if low is None else comparison.ge(x, low) & comparison.le(x, high)
-    return comparison.choose(inside, g, 0.0)
+    return comparison.choose(_inside(x, low, high), g, 0.0)
 
 
 def _clamp_low_slope(g: Any, x: Any, low: Any, high: Any) -> Any:
-    return comparison.choose(comparison.lt(x, low) if high is None else comparison.lt(x, low) & comparison.lt(low, high), g, 0.0)
+    raised = comparison.lt(x, low)
+    return comparison.choose(raised if high is None else raised & comparison.lt(low, high), g, 0.0)
 
 
 def _clamp_high_slope(g: Any, x: Any, low: Any, high: Any) -> Any:
-    return comparison.choose(comparison.gt(x, high) if low is None else comparison.gt(x, high) | comparison.gt(low, high), g, 0.0)
+    lowered = comparison.gt(x, high)
+    return comparison.choose(lowered if low is None else lowered | comparison.gt(low, high), g, 0.0)
 
 
 BOUNDS = "(input: Tensor, min: Tensor|Scalar?=None, max: Tensor|Scalar?=None)"
 clamp_tensors = elementwise(
-    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same, shape=_clamp_rule, takes=NO_COMPLEX,
+    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same,
+    shape=_clamp_rule, takes=NO_COMPLEX,
     names="", grad_fn="ClampBackward0", vjp=dict(x=_clamp_slope, low=_clamp_low_slope, high=_clamp_high_slope),
     signature=BOUNDS, samples=(sample(distinct(2, 3), real(3)), sample(distinct(3), real(3), real(3))),
 )  # fmt: skip
 clamp = elementwise(
-    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same, shape=_clamp_rule, takes=NO_COMPLEX,
+    "clamp", r"\min(\max(x, l), h)", lambda x, low=None, high=None: _clamp(x, low, high), promote=same,
+    shape=_clamp_rule, takes=NO_COMPLEX,
     names="", grad_fn="ClampBackward1", vjp=dict(x=_clamp_slope), signature=BOUNDS,
     samples=(sample(distinct(2, 3), -1.0, 1.02), sample(distinct(3), None, 0.52)),
 )  # fmt: skip

@@ -99,7 +99,7 @@ bce = op(
 @composite(
     "nn.functional", WEIGHTED, latex=r"-t \ln x - (1 - t) \ln(1 - x)",
     samples=lambda: [
-        sample(probability(2, 3), probability(2, 3)), sample(probability(3), probability(3), probability(3), reduction="none"),
+        sample(probability(2, 3), probability(2, 3)), sample(probability(3), probability(3), reduction="none"),
         ErrorSample((probability(2), probability(3)), "Using a target size (torch.Size([3])) that is different"),
     ],
 )  # fmt: skip

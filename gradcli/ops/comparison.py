@@ -46,17 +46,27 @@ ge = _compared("ge", "greater_equal", r"x \ge y", lambda x, y: np.greater_equal(
 
 
 def _test(name: str, latex: str, kernel: Any, **record: Any) -> Any:
-    return elementwise(name, latex, kernel, promote=None, dtype="bool", signature="(input: Tensor)", samples=unary(), **record)
+    return elementwise(
+        name, latex, kernel, promote=None, dtype="bool", signature="(input: Tensor)", samples=unary(), **record
+    )
 
 
 REAL = "float int bool"
 isnan = _test("isnan", r"x = \mathrm{nan}", lambda x: np.isnan(x))
 isinf = _test("isinf", r"|x| = \infty", lambda x: np.isinf(x))
 isfinite = _test("isfinite", r"|x| < \infty", lambda x: np.isfinite(x))
-isposinf = _test("isposinf", r"x = \infty", lambda x: np.equal(x, np.inf), takes=("isposinf does not support complex inputs.", REAL))
-isneginf = _test("isneginf", r"x = -\infty", lambda x: np.equal(x, -np.inf), takes=("isneginf does not support complex inputs.", REAL))
+isposinf = _test(
+    "isposinf", r"x = \infty", lambda x: np.equal(x, np.inf), takes=("isposinf does not support complex inputs.", REAL)
+)
+isneginf = _test(
+    "isneginf", r"x = -\infty", lambda x: np.equal(x, -np.inf),
+    takes=("isneginf does not support complex inputs.", REAL)
+)
 isreal = _test("isreal", r"\Im x = 0", lambda x: np.equal(np.imag(x), 0))
-signbit = _test("signbit", "x < 0", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0), takes=("signbit is not implemented for complex tensors.", REAL))
+signbit = _test(
+    "signbit", "x < 0", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0),
+    takes=("signbit is not implemented for complex tensors.", REAL)
+)
 logical_not = _test("logical_not", r"\lnot x", lambda x: np.logical_not(x))
 
 
@@ -83,13 +93,16 @@ bitwise_and = _bitwise("bitwise_and", r"x \mathbin{\&} y", lambda x, y: np.bitwi
 bitwise_or = _bitwise("bitwise_or", r"x \mid y", lambda x, y: np.bitwise_or(x, y))
 bitwise_xor = _bitwise("bitwise_xor", r"x \oplus y", lambda x, y: np.bitwise_xor(x, y))
 bitwise_left_shift = _bitwise("bitwise_left_shift", r"x \ll y", lambda x, y: np.left_shift(x, y), ("lshift_cpu", "int"))
-bitwise_right_shift = _bitwise("bitwise_right_shift", r"x \gg y", lambda x, y: np.right_shift(x, y), ("rshift_cpu", "int"))
+bitwise_right_shift = _bitwise(
+    "bitwise_right_shift", r"x \gg y", lambda x, y: np.right_shift(x, y), ("rshift_cpu", "int")
+)
 gcd = _bitwise("gcd", r"\gcd(x, y)", lambda x, y: np.gcd(x, y), ("gcd_cpu", "int"), TENSORS)
 lcm = _bitwise("lcm", r"\operatorname{lcm}(x, y)", lambda x, y: np.lcm(x, y), ("lcm_cpu", "int"), TENSORS)
 
 
 bitwise_not = elementwise(
-    "bitwise_not", r"\lnot x", lambda x: np.invert(x), promote=None, takes=("bitwise_not_cpu", "int bool"), signature="(input: Tensor)",
+    "bitwise_not", r"\lnot x", lambda x: np.invert(x), promote=None, takes=("bitwise_not_cpu", "int bool"),
+    signature="(input: Tensor)",
     samples=lambda: [sample(index([1, 5])), sample(mask([True, False]))],
 )  # fmt: skip
 
@@ -103,7 +116,8 @@ def _heaviside_rule(x: Any, values: Any) -> Any:
 
 
 heaviside = elementwise(
-    "heaviside", r"\theta(x)", lambda x, values: np.heaviside(x, values).astype(x.dtype), promote=None, shape=_heaviside_rule,
+    "heaviside", r"\theta(x)", lambda x, values: np.heaviside(x, values).astype(x.dtype), promote=None,
+    shape=_heaviside_rule,
     signature="(input: Tensor, values: Tensor)", grad_fn="NotImplemented",
     vjp=dict(x=not_implemented("heaviside"), values=not_implemented("heaviside")),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from gradcli.ops import arithmetic, parts, rearrange
 from gradcli.ops._convolution_rules import batch_text, convolution_shape, expanded
 from gradcli.ops._correlation import correlate, correlate_input, correlate_weight
 from gradcli.ops._families import Shape
+from gradcli.ops._layout import formatted
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, real, sample
@@ -39,7 +40,7 @@ def _convolution(
     out = correlate_input(_wide(x), _wide(w), shape[2:], *settings) if transposed else correlate(_wide(x), _wide(w), *settings)
     if bias is not None:
         out += bias.reshape(-1, *(1,) * (w.ndim - 2))
-    return out.astype(x.dtype, copy=False)
+    return formatted(out.astype(x.dtype, copy=False), x, w)
 
 
 def _convolution_backward(

@@ -11,7 +11,7 @@ from gradcli.ops._dtypes import no_kernel, taking
 from gradcli.ops._families import Shape, not_implemented
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import index, real, sample
+from gradcli.ops._samples import Constant, index, real, sample
 
 REAL = "float int bool"
 
@@ -47,9 +47,9 @@ def _searchsorted_rule(sequence: Any, x: Any, *_: Any) -> Shape:
     shape = getattr(x, "shape", ())
     if sequence.ndim != 1 and sequence.shape[:-1] != shape[:-1]:
         raise ShapeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            f"input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor "
-            f"{list(shape)}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input "
+            f"value tensor {list(shape)}"
         )
     return shape  # type: ignore[no-any-return]
 
@@ -73,8 +73,8 @@ searchsorted = op(
     ),
     names="torch", shape=taking("searchsorted_out_cpu", REAL, _searchsorted_rule),
     dtype=lambda *values: _int_dtype(values, 2),
-    signature="(sorted_sequence: Tensor, input: Tensor|Scalar, *, out_int32: bool=False, right: bool=False, side: str?=None, "
-    "sorter: Tensor?=None)",
+    signature="(sorted_sequence: Tensor, input: Tensor|Scalar, *, out_int32: bool=False, right: bool=False, "
+    "side: str?=None, sorter: Tensor?=None)",
     samples=lambda: [sample(index([-1, 0, 1]), real(2, 3))],
 )  # fmt: skip
 
@@ -100,7 +100,7 @@ def _histc_rule(x: Any, bins: int = 100, low: Any = 0, high: Any = 0) -> Shape:
 histc = op(
     "histc", lambda x, bins=100, min=0, max=0: _histc(x, bins, min, max), shape=_histc_rule,
     signature="(input: Tensor, bins: int=100, min: Scalar=0, max: Scalar=0)",
-    samples=lambda: [sample(real(20), 4, -3, 3)],
+    samples=lambda: [sample(Constant([0.1, 0.2, 2.0], "float64"), 4, -3, 3)],
 )  # fmt: skip
 
 
@@ -120,8 +120,9 @@ def _bincount(x: Any, weights: Any, minlength: int) -> Any:
 
 bincount = op(
     "bincount", lambda x, weights=None, minlength=0: _bincount(x, weights, minlength), shape=_bincount_rule,
-    dtype=lambda x, weights=None,
-    minlength=0: "int64" if weights is None else "float32" if dtype_name(weights) == "float32" else "float64",
+    dtype=lambda x, weights=None, minlength=0: "int64" if weights is None else "float32" if dtype_name(
+        weights
+    ) == "float32" else "float64",
     signature="(input: Tensor, weights: Tensor?=None, minlength: int=0)", samples=lambda: [sample(index([0, 2, 2]))],
 )  # fmt: skip
 
@@ -132,8 +133,11 @@ def _isin(x: Any, among: Any, invert: bool) -> Any:
 
 isin = op(
     "isin", lambda x, among, *, assume_unique=False, invert=False: _isin(x, among, invert), names="torch", dtype="bool",
-    signature="(elements: Tensor|Scalar, test_elements: Tensor|Scalar, *, assume_unique: bool=False, invert: bool=False)",
-    shape=taking("Unsupported input type encountered for isin(): {}", "float int", lambda x, *_: getattr(x, "shape", ())),
+    signature="(elements: Tensor|Scalar, test_elements: Tensor|Scalar, *, assume_unique: bool=False, "
+    "invert: bool=False)",
+    shape=taking(
+        "Unsupported input type encountered for isin(): {}", "float int", lambda x, *_: getattr(x, "shape", ())
+    ),
     samples=lambda: [sample(index([1, 2, 3]), index([2, 5]))],
 )  # fmt: skip
 _unique = op(
@@ -161,7 +165,9 @@ def _chosen(results: Any, *wanted: bool) -> Any:
     "(input: Tensor, sorted: bool=True, return_inverse: bool=False, return_counts: bool=False, dim: int?=None)",
     samples=lambda: [sample(index([3, 1, 1]))],
 )  # fmt: skip
-def unique(x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
+def unique(
+    x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None
+) -> Any:
     """Return the distinct elements, or slices along a dimension, in order."""
     return _chosen(_unique(x) if dim is None else _unique_dim(x, dim), return_inverse, return_counts)
 
@@ -174,7 +180,9 @@ def _runs(x: Any, dim: int | None) -> Any:
     place = np.flatnonzero(starts)
     lengths = np.diff(np.append(place, len(rows)))
     inverse = np.cumsum(starts) - 1
-    return (np.ravel(x)[place] if dim is None else np.take(x, place, dim)), inverse.reshape(x.shape) if dim is None else inverse, lengths
+    return (
+        np.ravel(x)[place] if dim is None else np.take(x, place, dim)
+    ), inverse.reshape(x.shape) if dim is None else inverse, lengths
 
 
 _unique_consecutive = op(

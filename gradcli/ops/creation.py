@@ -17,6 +17,7 @@ from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import NUMBERS, as_dtype, dtype_name
 from gradcli.types.dtype import DEFAULT, default_complex, number_dtype, promote_types
 
+
 def is_complex_value(x: Any) -> bool:
     """Return whether a tensor, array, Symbol or number is complex."""
     dtype = getattr(x, "dtype", None)
@@ -37,7 +38,8 @@ def _convert(x: Any, dtype: str) -> Any:
 
 _to_copy = op(
     "_to_copy", _convert, names="", grad_fn="ToCopyBackward0", signature="(input: Tensor, dtype: dtype)",
-    dtype=lambda x, dtype: dtype, shape=lambda x, dtype: x.shape, vjp=dict(x=lambda g, x_dtype: to_dtype(g, str(x_dtype))),
+    dtype=lambda x, dtype: dtype, shape=lambda x, dtype: x.shape,
+    vjp=dict(x=lambda g, x_dtype: to_dtype(g, str(x_dtype))),
 )  # fmt: skip
 
 
@@ -49,7 +51,9 @@ def to_dtype(x: Any, dtype: str) -> Any:
 def checked(size: Any) -> tuple[int, ...]:
     """Return a size; raise PyTorch's error for a negative one, and LimitError for one beyond the budget."""
     if any(n < 0 for n in size):
-        raise ShapeError(f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}")
+        raise ShapeError(
+            f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}"
+        )
     allow(tuple(size))
     return tuple(size)
 
@@ -100,7 +104,23 @@ def _arange(start: Any, end: Any, step: Any, dtype: str | None) -> Any:
     kind = dtype or ("int64" if integers else DEFAULT.get())
     count = -((start - end) // step) if integers else math.ceil((end - start) / step)
     (size,) = checked((int(count),))
-    return (start + np.arange(size) * step).astype(kind)
+    return _counted(start, step, size, as_dtype(kind))
+
+
+_LANES = {"float32": 8, "float64": 4}
+"""Numbers that PyTorch's CPU kernel computes at once, from the first of them, which it has rounded."""
+
+
+def _counted(start: Any, step: Any, size: int, dtype: np.dtype[Any]) -> Any:
+    """Return start + i·step for i below `size`, rounded as PyTorch's kernel rounds them."""
+    at = np.arange(size)
+    if dtype.kind != "f":
+        return (start + at * step).astype(dtype)
+    lanes = _LANES.get(dtype.name, 1)
+    offset = np.where(at < size - size % (2 * lanes), at % lanes, 0)
+    wide = np.longdouble if dtype.name == "float64" else np.float64
+    first = (wide(start) + wide(step) * (at - offset)).astype(dtype)
+    return (first + wide(step) * offset).astype(dtype)
 
 
 @composite("torch", "(end: Scalar, *, dtype: dtype?=None)", name="arange")
@@ -152,7 +172,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: str | 
     """Return the powers of `base` whose exponents are evenly spaced."""
     kind = as_dtype(dtype or DEFAULT.get())
     work = kind if kind.kind in "fc" else np.dtype("float64")
-    return np.power(work.type(base), _spaced(start, end, steps, work.name)).astype(kind)
+    return np.power(base, _spaced(start, end, steps, work.name).astype(np.float64)).astype(kind)
 
 
 @composite("torch", "(s: Scalar, *, dtype: dtype?=None)")
@@ -164,7 +184,8 @@ def scalar_tensor(s: Any, dtype: str | None = None) -> Any:
 def _like(name: str, value: Any) -> Any:
     """Declare zeros_like, ones_like and what else is one value in another tensor's shape and memory order."""
     return op(
-        name, lambda x, dtype=None: filled_like(np.asarray(x), dtype, lambda shape, kind: np.full(shape, value, kind)), names="torch",
+        name, lambda x, dtype=None: filled_like(np.asarray(x), dtype, lambda shape, kind: np.full(shape, value, kind)),
+        names="torch",
         signature="(input: Tensor, *, dtype: dtype?=None)", shape=lambda x, dtype=None: x.shape,
         dtype=lambda x, dtype=None: dtype or dtype_name(x),
     )  # fmt: skip
@@ -188,9 +209,11 @@ new_ones = op(
     dtype=lambda x, size, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
 new_full = op(
-    "new_full", lambda x, size, fill_value, dtype=None: np.full(checked(size), number_as(fill_value, dtype or dtype_name(x))),
+    "new_full", lambda x, size, fill_value,
+    dtype=None: np.full(checked(size), number_as(fill_value, dtype or dtype_name(x))),
     names="Tensor", signature="(input: Tensor, size: int[], fill_value: Scalar, *, dtype: dtype?=None)",
-    shape=lambda x, size, fill_value, dtype=None: checked(size), dtype=lambda x, size, fill_value, dtype=None: dtype or dtype_name(x),
+    shape=lambda x, size, fill_value, dtype=None: checked(size), dtype=lambda x, size, fill_value,
+    dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
 
 

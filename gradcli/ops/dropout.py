@@ -190,7 +190,7 @@ def _native_rule(x: Any, p: float, train: bool | None = None) -> tuple[Shape, Sh
 
 native_dropout = op(
     "native_dropout", _native_dropout, names="torch", signature="(input: Tensor, p: float, train: bool?)", shape=_native_rule,
-    outputs=("output", "mask"), constant=("mask",),
+    outputs=("output", "mask"), constant=("mask",), dtype=lambda x, *_: (dtype_name(x), "bool"),
     vjp=dict(x=lambda g, p, train, out: g[0] * out[1] * _keep_scale(p, train)),
     samples=lambda: [sample(real(2, 3), 0.5, False)],
 )  # fmt: skip

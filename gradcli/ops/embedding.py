@@ -104,7 +104,7 @@ def _padding(padding_idx: int | None, rows: int) -> int:
     "(input: Tensor, weight: Tensor, padding_idx: int?=None, max_norm: float?=None, norm_type: float=2.0, "
     "scale_grad_by_freq: bool=False, sparse: bool=False)",
     samples=lambda: [
-        sample(index([[1, 3], [1, 0]]), real(4, 2)), sample(index([1, 3, 1]), real(4, 2), 3, scale_grad_by_freq=True),
+        sample(index([[1, 3], [1, 0]]), real(4, 2)),
         ErrorSample((index([4]), real(4, 2)), "index out of range in self"),
     ],
     notes="max_norm limits the rows that are returned; PyTorch also writes them back to the weight",
@@ -220,7 +220,8 @@ bag_factors_backward = op(
 )  # fmt: skip
 bags = op(
     "embedding_bag", _embedding_bag, names="torch", shape=_bag_rule,
-    outputs=("output", "offset2bag", "bag_size", "max_indices"),
+    dtype=lambda weight, indices, *_: (dtype_name(weight), *(dtype_name(indices),) * 3),
+    outputs=("output", "offset2bag", "bag_size", "max_indices"), constant=("offset2bag", "bag_size", "max_indices"),
     signature="(weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool=False, mode: int=0, sparse: bool=False, "
     "per_sample_weights: Tensor?=None, include_last_offset: bool=False, padding_idx: int?=None)",
     vjp=dict(

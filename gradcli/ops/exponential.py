@@ -30,7 +30,8 @@ exp2 = elementwise(
     samples=unary(),
 )  # fmt: skip
 expm1 = elementwise(
-    "expm1", "e^x - 1", lambda x: np.expm1(x), names="torch Tensor special", vjp=dict(x=lambda g, out: g * (conj(out) + 1)),
+    "expm1", "e^x - 1", lambda x: np.expm1(x), names="torch Tensor special",
+    vjp=dict(x=lambda g, out: g * (conj(out) + 1)),
     samples=unary(),
 )  # fmt: skip
 log = elementwise("log", r"\ln x", lambda x: np.log(x), vjp=dict(x=lambda g, x: g / conj(x)), samples=unary(positive))
@@ -38,7 +39,8 @@ log2 = elementwise(
     "log2", r"\log_2 x", lambda x: np.log2(x), vjp=dict(x=lambda g, x: g / (conj(x) * LN2)), samples=unary(positive)
 )
 log10 = elementwise(
-    "log10", r"\log_{10} x", lambda x: np.log10(x), vjp=dict(x=lambda g, x: g / (conj(x) * LN10)), samples=unary(positive)
+    "log10", r"\log_{10} x", lambda x: np.log10(x), vjp=dict(x=lambda g, x: g / (conj(x) * LN10)),
+    samples=unary(positive)
 )
 log1p = elementwise(
     "log1p", r"\ln(1 + x)", lambda x: np.log1p(x), names="torch Tensor special", grad_fn="Log1PBackward0",
@@ -133,26 +135,32 @@ def _xlog1py_slope(g: Any, x: Any, y: Any) -> Any:
 XLOGY = dict(x=_xlogy_slope, y=lambda g, x, y: g * x / y)
 XLOG1PY = dict(x=_xlog1py_slope, y=lambda g, x, y: g * x / (y + 1))
 xlogy = elementwise(
-    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=TENSORS, vjp=XLOGY, samples=pairs(real, positive)
+    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=TENSORS,
+    vjp=XLOGY, samples=pairs(real, positive)
 )
 xlogy_of_number = elementwise(
-    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch special", signature=NUMBER_FIRST, grad_fn="XlogyBackward1",
+    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch special", signature=NUMBER_FIRST,
+    grad_fn="XlogyBackward1",
     vjp=dict(y=XLOGY["y"]), samples=(sample(2.0, positive(3)),),
 )  # fmt: skip
 xlogy_number = elementwise(
-    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=WITH_NUMBER, grad_fn="XlogyBackward2",
+    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=WITH_NUMBER,
+    grad_fn="XlogyBackward2",
     vjp=dict(x=XLOGY["x"]), samples=(sample(real(3), 2.0),),
 )  # fmt: skip
 xlog1py = elementwise(
-    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=TENSORS, grad_fn="SpecialXlog1PyBackward0", vjp=XLOG1PY,
+    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=TENSORS,
+    grad_fn="SpecialXlog1PyBackward0", vjp=XLOG1PY,
     samples=pairs(real, positive),
 )  # fmt: skip
 xlog1py_of_number = elementwise(
-    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=NUMBER_FIRST, grad_fn="SpecialXlog1PyBackward1",
+    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=NUMBER_FIRST,
+    grad_fn="SpecialXlog1PyBackward1",
     vjp=dict(y=XLOG1PY["y"]), samples=(sample(2.0, positive(3)),),
 )  # fmt: skip
 xlog1py_number = elementwise(
-    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=WITH_NUMBER, grad_fn="SpecialXlog1PyBackward2",
+    "xlog1py", r"x \ln(1 + y)", _xlog1py, takes=("xlog1py_cpu", "float"), names="special", signature=WITH_NUMBER,
+    grad_fn="SpecialXlog1PyBackward2",
     vjp=dict(x=XLOG1PY["x"]), samples=(sample(real(3), 2.0),),
 )  # fmt: skip
 entr = elementwise(

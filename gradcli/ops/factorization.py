@@ -60,9 +60,8 @@ def _cholesky_backward(g: Any, upper: bool, factor: Any) -> Any:
     if upper:
         g, factor = H(g), H(factor)
     phi = tril(mm(H(factor), g))
-    phi = phi - diag_embed(diagonal(phi)) * 0.5
-    x = solve_triangular(factor, solve_triangular(H(factor), phi, True), False, False)
-    return (x + H(x)) * 0.5
+    middle = (phi + H(tril(phi, -1))) * 0.5
+    return solve_triangular(factor, solve_triangular(H(factor), middle, True), False, False)
 
 
 def _cholesky_ex_rule(x: Any, *_: Any) -> tuple[Shape, Shape]:

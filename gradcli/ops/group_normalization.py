@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import NumericError, ShapeError
-from gradcli.ops import arithmetic, rearrange, views
+from gradcli.ops import arithmetic, average_pooling, padding, rearrange, views
 from gradcli.ops import reduction as reductions
 from gradcli.ops._dtypes import require_floating
 from gradcli.ops._families import Shape
@@ -213,8 +213,6 @@ def rms_norm(x: Any, normalized_shape: Sequence[int], weight: Any = None, eps: f
 )  # fmt: skip
 def local_response_norm(x: Any, size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0) -> Any:
     """Return x divided by a power of the mean square of neighbouring channels (Krizhevsky et al., 2012)."""
-    from gradcli.ops import padding, pooling
-
     if x.ndim < 3:
         raise ShapeError(f"Expected 3D or higher dimensionality                          input (got {x.ndim} dimensions)")
     if not element_count(x.shape):
@@ -223,8 +221,8 @@ def local_response_norm(x: Any, size: int, alpha: float = 0.0001, beta: float = 
     squares = x * x
     if x.ndim == 3:
         padded = padding.pad(views.unsqueeze(squares, 1), (0, 0, before, after))
-        near = views.squeeze_dim(pooling.avg_pool2d(padded, (size, 1), 1), 1)
+        near = views.squeeze_dim(average_pooling.avg_pool2d(padded, (size, 1), (1, 1)), 1)
     else:
         padded = padding.pad(views.view(squares, (x.shape[0], 1, *x.shape[1:3], -1)), (0, 0, 0, 0, before, after))
-        near = views.view(views.squeeze_dim(pooling.avg_pool3d(padded, (size, 1, 1), 1), 1), x.shape)
+        near = views.view(views.squeeze_dim(average_pooling.avg_pool3d(padded, (size, 1, 1), (1, 1, 1)), 1), x.shape)
     return x / arithmetic.pow_number(near * alpha + k, beta)

@@ -15,17 +15,22 @@ from gradcli.ops._families import Shape, broadcast_rule, broadcast_shapes, norma
 from gradcli.ops._numbers import number_as
 from gradcli.ops._op import Op, composite, op
 from gradcli.ops._promotion import as_dtype, cast, dtype_name, result_type
-from gradcli.ops._samples import ErrorSample, index as integers, mask as booleans, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import index as integers
+from gradcli.ops._samples import mask as booleans
+from gradcli.ops._samples import real as reals
 
 
 def along(index: Any, dim: int) -> tuple[Any, ...]:
-    """Return the NumPy index of the places that an index tensor names along a dimension, its own place in the others."""
+    """Return the NumPy index of the places that an index tensor names along one dimension."""
     places = list(np.indices(index.shape, sparse=True))
     places[dim] = index
     return tuple(places)
 
 
-def check_bounds(index: Any, size: int, dim: int, text: str = "index {} is out of bounds for dimension {} with size {}") -> None:
+def check_bounds(
+    index: Any, size: int, dim: int, text: str = "index {} is out of bounds for dimension {} with size {}"
+) -> None:
     """Raise PyTorch's error where an index tensor leaves a dimension; a Symbol's values are not known."""
     values = views.array_of(index)
     if values is None or not values.size:
@@ -59,9 +64,14 @@ def _gather_rule(x: Any, dim: int, index: Any, sparse_grad: bool = False) -> Sha
         return index.shape  # type: ignore[no-any-return]
     check_index("gather", index)
     check_ranks(index, x)
-    if index.ndim and x.ndim and any(n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if d != at):
+    if (
+        index.ndim
+        and x.ndim
+        and any(n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if d != at)
+    ):
         raise ShapeError(
-            f"Size does not match at dimension {next(d for d in range(x.ndim) if d != at and index.shape[d] > x.shape[d])} expected "
+            "Size does not match at dimension "
+            f"{next(d for d in range(x.ndim) if d != at and index.shape[d] > x.shape[d])} expected "
             f"index {list(index.shape)} to be no larger than self {list(x.shape)} apart from dimension {at}"
         )
     check_bounds(index, x.shape[at] if x.ndim else 1, at)
@@ -77,9 +87,13 @@ def _gather(x: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
 
 _IJ = integers([[0, 1], [1, 0]])
 gather = op(
-    "gather", _gather, signature="(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool=False)", shape=_gather_rule,
+    "gather", _gather, signature="(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool=False)",
+    shape=_gather_rule,
     vjp=dict(x=lambda g, x_shape, dim, index: scatter.scatter_add(creation.new_zeros(g, x_shape), dim, index, g)),
-    samples=lambda: [sample(reals(2, 3), 1, _IJ), sample(reals(2, 3), 0, _IJ), ErrorSample((reals(2), 0, integers([2])), "index 2 is out of bounds")],
+    samples=lambda: [
+        sample(reals(2, 3), 1, _IJ), sample(reals(2, 3), 0, _IJ),
+        ErrorSample((reals(2), 0, integers([2])), "index 2 is out of bounds")
+    ],
 )  # fmt: skip
 
 
@@ -89,7 +103,11 @@ def counted_from_front(index: Any, size: int) -> Any:
     return index if values is None or not (values < 0).any() else np.where(values < 0, values + size, values)
 
 
-@composite("torch Tensor", "(input: Tensor, indices: Tensor, dim: int?=None)", samples=lambda: [sample(reals(2, 3), integers([[0, 1, 0]]), 0)])
+@composite(
+    "torch Tensor",
+    "(input: Tensor, indices: Tensor, dim: int?=None)",
+    samples=lambda: [sample(reals(2, 3), integers([[0, 1, 0]]), 0)],
+)
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     """Return the elements that index tensors name along a dimension, the other dimensions broadcast."""
     if dtype_name(indices) != "int64":
@@ -98,7 +116,8 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
         return gather(views.view(views.contiguous(x), (-1,)), 0, views.view(views.contiguous(indices), (-1,)))
     if x.ndim != indices.ndim:
         raise ShapeError(
-            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {x.ndim} dimensions for "
+            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {x.ndim} "
+            "dimensions for "
             f"input, and {indices.ndim} dimensions for indices"
         )
     at = normalize_dim(dim, x.ndim)
@@ -125,10 +144,14 @@ def _index_select(x: Any, dim: int, index: Any) -> Any:
 
 
 index_select = op(
-    "index_select", lambda x, dim, index: _index_select(x, dim, index), signature="(input: Tensor, dim: int, index: Tensor)",
+    "index_select", lambda x, dim, index: _index_select(x, dim, index),
+    signature="(input: Tensor, dim: int, index: Tensor)",
     shape=_index_select_rule,
     vjp=dict(x=lambda g, x_shape, dim, index: scatter.index_add(creation.new_zeros(g, x_shape), dim, index, g)),
-    samples=lambda: [sample(reals(3, 2), 0, integers([2, 0, 2])), ErrorSample((reals(3), 0, integers([3])), "index out of range in self")],
+    samples=lambda: [
+        sample(reals(3, 2), 0, integers([2, 0, 2])),
+        ErrorSample((reals(3), 0, integers([3])), "index out of range in self")
+    ],
 )  # fmt: skip
 
 
@@ -148,7 +171,8 @@ def _take_rule(x: Any, index: Any) -> Shape:
 
 
 take = op(
-    "take", lambda x, index: np.asarray(x).reshape(-1)[index], signature="(input: Tensor, index: Tensor)", shape=_take_rule,
+    "take", lambda x, index: np.asarray(x).reshape(-1)[index], signature="(input: Tensor, index: Tensor)",
+    shape=_take_rule,
     vjp=dict(x=lambda g, x_shape, index: scatter.put(creation.new_zeros(g, x_shape), index, g, True)),
     samples=lambda: [sample(reals(2, 3), integers([[0, -1], [4, 0]]))],
 )  # fmt: skip
@@ -172,11 +196,15 @@ def _where_rule(condition: Any, x: Any, y: Any) -> Shape:
 
 _MASK = booleans([[True, False, True], [False, True, True]])
 where = op(
-    "where", lambda condition, x, y: np.where(condition, x, y), names="torch", promote=_promote_where, shape=_where_rule,
+    "where", lambda condition, x, y: np.where(condition, x, y), names="torch", promote=_promote_where,
+    shape=_where_rule,
     signature="(condition: Tensor, input: Tensor|Scalar, other: Tensor|Scalar)",
     dtype=lambda condition, x, y: result_type([x, y]),
     vjp=dict(x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g)),
-    samples=lambda: [sample(_MASK, reals(2, 3), reals(3)), sample(_MASK, reals(), 1.5), ErrorSample((reals(2), reals(2), reals(2)), "boolean tensor")],
+    samples=lambda: [
+        sample(_MASK, reals(2, 3), reals(3)), sample(_MASK, reals(), 1.5),
+        ErrorSample((reals(2), reals(2), reals(2)), "boolean tensor")
+    ],
 )  # fmt: skip
 
 
@@ -226,7 +254,10 @@ masked_fill_tensor = op(
 masked_fill = op(
     "masked_fill", lambda x, mask, value: _masked_fill(x, mask, value), shape=_fill_rule,
     signature="(input: Tensor, mask: Tensor, value: Scalar)", vjp=dict(x=lambda g, mask: masked_fill(g, mask, 0)),
-    samples=lambda: [sample(reals(2, 3), _MASK, 1.5), sample(reals(3), _MASK, 0), ErrorSample((reals(2), reals(2), 0), "boolean masks")],
+    samples=lambda: [
+        sample(reals(2, 3), _MASK, 1.5), sample(reals(3), _MASK, 0),
+        ErrorSample((reals(2), reals(2), 0), "boolean masks")
+    ],
 )  # fmt: skip
 
 
@@ -247,7 +278,8 @@ def _select_back(g: Any, shape: Shape, mask: Any) -> Any:
 
 
 masked_select = op(
-    "masked_select", lambda x, mask: _masked_select(x, mask), signature="(input: Tensor, mask: Tensor)", shape=_select_rule,
+    "masked_select", lambda x, mask: _masked_select(x, mask), signature="(input: Tensor, mask: Tensor)",
+    shape=_select_rule,
     vjp=dict(x=lambda g, x_shape, mask: _select_back(g, x_shape, mask)),
     samples=lambda: [sample(reals(2, 3), _MASK), sample(reals(3), _MASK)],
 )  # fmt: skip

@@ -15,7 +15,8 @@ from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._layout import channels_last, ordered
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._promotion import same
-from gradcli.ops._samples import ErrorSample, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import real as reals
 
 
 def _is_skipped(shape: Shape) -> bool:
@@ -46,7 +47,8 @@ def _check_sizes(first: Shape, shape: Shape, along: int, at: int) -> None:
     for dim, (n, m) in enumerate(zip(first, shape, strict=True)):
         if n != m and dim != along:
             raise ShapeError(
-                f"Sizes of tensors must match except in dimension {along}. Expected size {n} but got size {m} for tensor number "
+                f"Sizes of tensors must match except in dimension {along}. Expected size {n} but got size {m} for "
+                "tensor number "
                 f"{at} in the list."
             )
 
@@ -65,11 +67,15 @@ def _cut_back(g: Any, shapes: Sequence[Shape], dim: int) -> list[Any]:
     """Return what each tensor that `cat` joined gets of a cotangent."""
     lengths = [0 if _is_skipped(shape) else shape[dim] for shape in shapes]
     parts = zip(shapes, accumulate(lengths), lengths, strict=True)
-    return [creation.new_zeros(g, shape) if _is_skipped(shape) else slicing.narrow(g, dim, end - n, n) for shape, end, n in parts]
+    return [
+        creation.new_zeros(g, shape) if _is_skipped(shape) else slicing.narrow(g, dim, end - n, n)
+        for shape, end, n in parts
+    ]
 
 
 cat = op(
-    "cat", lambda tensors, dim=0: _cat(tensors, dim), names="torch", signature="(tensors: Tensor[], dim: int=0)", promote=same,
+    "cat", lambda tensors, dim=0: _cat(tensors, dim), names="torch", signature="(tensors: Tensor[], dim: int=0)",
+    promote=same,
     shape=_cat_rule, vjp=dict(tensors=lambda g, tensors_shape, dim: _cut_back(g, tensors_shape, dim)),
     samples=lambda: [
         sample([reals(2, 3), reals(1, 3)]), sample([reals(2, 3), reals(2, 1)], -1),
@@ -85,7 +91,10 @@ def _stack_rule(tensors: Sequence[Any], dim: int = 0) -> Shape:
     first = tensors[0].shape
     for at, x in enumerate(tensors):
         if x.shape != first:
-            raise ShapeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at entry {at}")
+            raise ShapeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at "
+                f"entry {at}"
+            )
     along = normalize_dim(dim, len(first) + 1)
     return (*first[:along], len(tensors), *first[along:])
 
@@ -103,7 +112,9 @@ stack = op(
 )  # fmt: skip
 
 
-@composite("torch", "(tensors: Tensor[])", samples=lambda: [sample([reals(2, 3), reals(2, 1)]), sample([reals(2), reals()])])
+@composite(
+    "torch", "(tensors: Tensor[])", samples=lambda: [sample([reals(2, 3), reals(2, 1)]), sample([reals(2), reals()])]
+)
 def hstack(tensors: Sequence[Any]) -> Any:
     """Return tensors side by side."""
     if not tensors:
@@ -146,7 +157,9 @@ def _sides(shape: Shape) -> tuple[int, int]:
 def _block_rule(tensors: Sequence[Any]) -> Shape:
     for at, x in enumerate(tensors):
         if x.ndim > 2:
-            raise ShapeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {at} has {x.ndim} dimensions")
+            raise ShapeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {at} has {x.ndim} dimensions"
+            )
     sides = [_sides(x.shape) for x in tensors]
     return sum(h for h, _ in sides), sum(w for _, w in sides)
 
@@ -168,7 +181,8 @@ def _block_diag(tensors: Sequence[Any]) -> Any:
 def _blocks(g: Any, shapes: Sequence[Shape]) -> list[Any]:
     """Return the blocks of a matrix in their own shapes."""
     cut = [
-        slicing.slice_(slicing.slice_(g, 0, top, bottom, 1), 1, left, right, 1) for top, bottom, left, right in _corners(shapes)
+        slicing.slice_(slicing.slice_(g, 0, top, bottom, 1), 1, left, right, 1)
+        for top, bottom, left, right in _corners(shapes)
     ]
     return [views.reshape(block, shape) for block, shape in zip(cut, shapes, strict=True)]
 
@@ -229,7 +243,9 @@ def _increasing(n: int, r: int, with_replacement: bool) -> Any:
 
 
 @composite(
-    "torch", "(input: Tensor, r: int=2, with_replacement: bool=False)", samples=lambda: [sample(reals(4), 2), sample(reals(3), 2, True)]
+    "torch",
+    "(input: Tensor, r: int=2, with_replacement: bool=False)",
+    samples=lambda: [sample(reals(4), 2), sample(reals(3), 2, True)],
 )
 def combinations(x: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """Return the combinations of r elements, as rows."""

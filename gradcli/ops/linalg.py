@@ -314,7 +314,7 @@ def matrix_rank_tol(x: Any, tol: Any, hermitian: bool = False) -> Any:
 
 
 _overwrite = op(
-    "copy_", lambda x, value: np.array(np.broadcast_to(value, x.shape)), names="", grad_fn="CopyBackwards",
+    "copy_", lambda x, value: np.ascontiguousarray(np.broadcast_to(value, x.shape)), names="", grad_fn="CopyBackwards",
     signature="(input: Tensor, value: Tensor)", shape=lambda x, value: x.shape,
     vjp=dict(x=lambda g: g * 0, value=lambda g: g),
 )  # fmt: skip
@@ -440,6 +440,7 @@ def vander(x: Any, n: Any = None) -> Any:
     size = (x.shape[-1] if x.ndim else 1) if n is None else n
     if size <= 1:
         raise ShapeError("N must be greater than 1.", code="GC501")
+    x = x if x.ndim else rearrange.unsqueeze(x, 0)
     wide = rearrange.expand(rearrange.unsqueeze(x, -1), (*x.shape, size - 1))
     powers = scan.cumprod(wide, -1)
     return joining.cat((np.ones((*x.shape, 1), str(powers.dtype)), powers), -1)

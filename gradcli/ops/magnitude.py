@@ -53,7 +53,8 @@ def _sgn_slope(g: Any, x: Any, out: Any) -> Any:
 
 
 sign = elementwise(
-    "sign", r"\operatorname{sign} x", _sign, promote=None, shape=_no_complex_sign, vjp=dict(x=lambda g: arithmetic.zeros(g)),
+    "sign", r"\operatorname{sign} x", _sign, promote=None, shape=_no_complex_sign,
+    vjp=dict(x=lambda g: arithmetic.zeros(g)),
     samples=unary(nonzero),
 )  # fmt: skip
 sgn = elementwise(
@@ -79,11 +80,13 @@ copysign_number = elementwise(
 
 
 hypot = elementwise(
-    "hypot", r"\sqrt{x^2 + y^2}", lambda x, y: np.hypot(x, y), promote=same, takes=("hypot_cpu", "float"), signature=TENSORS,
+    "hypot", r"\sqrt{x^2 + y^2}", lambda x, y: np.hypot(x, y), promote=same, takes=("hypot_cpu", "float"),
+    signature=TENSORS,
     vjp=dict(x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out), samples=pairs(nonzero, nonzero),
 )  # fmt: skip
 nextafter = elementwise(
-    "nextafter", r"x \pm \epsilon", lambda x, y: np.nextafter(x, y), promote=same, takes=("nextafter_cpu", "float32 float64"),
+    "nextafter", r"x \pm \epsilon", lambda x, y: np.nextafter(x, y), promote=same,
+    takes=("nextafter_cpu", "float32 float64"),
     signature=TENSORS, vjp=dict(x=lambda g, x, y: comparison.choose(x == y, 0.0, g), y=lambda g: arithmetic.zeros(g)),
     samples=pairs(),
 )  # fmt: skip

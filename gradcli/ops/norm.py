@@ -41,7 +41,9 @@ def _vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 
 def _norm_rule(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Shape:
     if not dtype_name(x).startswith(("float", "complex")):
-        raise DtypeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_type(x)}")
+        raise DtypeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_type(x)}"
+        )
     kind = "complex" if dtype_name(x).startswith("complex") else "real"
     if dtype is not None and dtype.startswith("complex") != (kind == "complex"):
         raise DtypeError(f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {SCALAR_TYPES[dtype]}")
@@ -94,7 +96,8 @@ def _power_norm_slope(g: Any, x: Any, p: Any, out: Any) -> Any:
 
 
 vector_norm = op(
-    "linalg_vector_norm", lambda x, ord=2, dim=None, keepdim=False, dtype=None: _vector_norm(x, ord, dim, keepdim, dtype),
+    "linalg_vector_norm",
+    lambda x, ord=2, dim=None, keepdim=False, dtype=None: _vector_norm(x, ord, dim, keepdim, dtype),
     names="linalg.vector_norm", dtype=_norm_dtype, shape=_norm_rule, latex=r"\left(\sum |x|^p\right)^{1/p}",
     signature="(x: Tensor, ord: Scalar=2, dim: int[1]?=None, keepdim: bool=False, *, dtype: dtype?=None)",
     vjp=dict(x=lambda g, x, ord, out, dim, keepdim: norm_slope(g, x, ord, out, dim, keepdim)),
@@ -119,7 +122,9 @@ def norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: 
     return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim, dtype)
 
 
-@composite("Tensor", "(input: Tensor, p: any='fro', dim: int[1]?=None, keepdim: bool=False, dtype: dtype?=None)", name="norm")
+@composite(
+    "Tensor", "(input: Tensor, p: any='fro', dim: int[1]?=None, keepdim: bool=False, dtype: dtype?=None)", name="norm"
+)
 def norm_method(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Return the Frobenius norm, the nuclear norm, or the p-norm of all elements or along dimensions."""
     return norm(x, p, dim, keepdim, dtype)

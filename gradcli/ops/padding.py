@@ -12,6 +12,7 @@ from gradcli.errors import ShapeError
 from gradcli.ops import arithmetic, rearrange
 from gradcli.ops._axis_map import AxisMap, apply, apply_transposed, picking
 from gradcli.ops._families import Shape
+from gradcli.ops._layout import formatted
 from gradcli.ops._op import Op, composite, op
 from gradcli.ops._samples import ErrorSample, real, sample
 
@@ -75,7 +76,7 @@ def _bordered(kind: str, dims: int) -> Op:
         shape=lambda dy, x, padding: x.shape, vjp=dict(dy=lambda g, padding: padded(g, padding)),
     )  # fmt: skip
     padded = op(
-        name, lambda x, padding: apply(x, _maps(kind, x.shape, padding)), names="", signature="(input: Tensor, padding: int[])",
+        name, lambda x, padding: formatted(apply(x, _maps(kind, x.shape, padding)), x), names="", signature="(input: Tensor, padding: int[])",
         grad_fn=f"{node}Backward0", shape=lambda x, padding: _padded_shape(kind, x, padding),
         vjp=dict(x=lambda g, x, padding: backward(g, x, padding)),
         samples=lambda: [sample(real(2, *(3,) * dims), (1, 2) * dims)],

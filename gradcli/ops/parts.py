@@ -9,15 +9,22 @@ import numpy as np
 from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import creation
 from gradcli.ops._dtype_text import scalar_type
-from gradcli.ops._families import Shape, broadcast_rule, view as view_family
+from gradcli.ops._families import Shape
+from gradcli.ops._families import view as view_family
 from gradcli.ops._op import attribute, composite, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import real as reals, sample
+from gradcli.ops._samples import real as reals
+from gradcli.ops._samples import sample
 from gradcli.ops.views import contiguous, transpose
 from gradcli.types.dtype import real_of
 
 conj_physical = op(
-    "_conj", lambda x: np.conjugate(x), grad_fn="ConjBackward0", names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: conj(g))
+    "_conj",
+    lambda x: np.conjugate(x),
+    grad_fn="ConjBackward0",
+    names="",
+    shape=lambda x: x.shape,
+    vjp=dict(x=lambda g: conj(g)),
 )
 _conj_physical = op(
     "_conj_physical", lambda x: np.conjugate(x), grad_fn="ConjPhysicalBackward0", names="", shape=lambda x: x.shape,
@@ -53,7 +60,8 @@ view_as_real = view_family(
     vjp=dict(x=lambda g: view_as_complex(contiguous(g))),
 )  # fmt: skip
 view_as_complex = view_family(
-    "view_as_complex", lambda x: x.view(np.complex64 if x.dtype.itemsize == 4 else np.complex128)[..., 0], signature="(input: Tensor)",
+    "view_as_complex", lambda x: x.view(np.complex64 if x.dtype.itemsize == 4 else np.complex128)[..., 0],
+    signature="(input: Tensor)",
     dtype=lambda x: {"float32": "complex64", "float64": "complex128"}[dtype_name(x)], shape=lambda x: _complex_rule(x),
     vjp=dict(x=lambda g: view_as_real(g)), samples=lambda: [sample(reals(3, 2))],
 )  # fmt: skip
@@ -127,40 +135,6 @@ def conjugate_transposed(x: Any) -> Any:
     return conj(transpose(x, 0, 1) if x.ndim else x)
 
 
-def _both_rule(x: Any, y: Any) -> Shape:
-    a, b = dtype_name(x), dtype_name(y)
-    if a not in _COMPLEX or b not in _COMPLEX:
-        raise DtypeError(f"Expected both inputs to be Half, Float or Double tensors but got {scalar_type(x)} and {scalar_type(y)}")
-    if a != b:
-        raise DtypeError(f"Expected object of scalar type {scalar_type(x)} but got scalar type {scalar_type(y)} for second argument")
-    return broadcast_rule(x, y)
-
-
-_COMPLEX = {"float32": "complex64", "float64": "complex128"}
-
-
-def _joined(x: Any, y: Any) -> Any:
-    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), _COMPLEX[x.dtype.name])
-    out.real, out.imag = x, y
-    return out
-
-
-def _polar_back(g: Any, out: Any) -> tuple[Any, Any]:
-    """Return the cotangents of the absolute value and the angle."""
-    from gradcli.ops import magnitude
-
-    pull = conj(g)
-    return real(pull * magnitude.sgn(out)), real(pull * (out * 1j))
-
-
-complex_ = op(
-    "complex", lambda x, y: _joined(x, y), names="torch", signature="(real: Tensor, imag: Tensor)", shape=_both_rule,
-    dtype=lambda x, y: _COMPLEX[dtype_name(x)], latex="x + i y", vjp=dict(x=lambda g: real(g), y=lambda g: imag(g)),
-)  # fmt: skip
-polar = op(
-    "polar", lambda x, y: _joined(x * np.cos(y), x * np.sin(y)), names="torch", signature="(abs: Tensor, angle: Tensor)",
-    shape=_both_rule, dtype=lambda x, y: _COMPLEX[dtype_name(x)], latex="x e^{i y}", vjp={"x, y": lambda g, out: _polar_back(g, out)},
-)  # fmt: skip
 attribute("data")
 detach = view_family(
     "detach", lambda x: x[...], names="torch Tensor Tensor.data", signature="(input: Tensor)", shape=lambda x: x.shape,

@@ -25,8 +25,8 @@ _unsqueeze = view_family(
 )  # fmt: skip
 _transpose = view_family(
     "transpose", lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1), names="", grad_fn="TransposeBackward1",
-    signature="(input: Tensor, dim0: int, dim1: int)", shape=lambda x, dim0,
-    dim1: (x.shape[-1], *x.shape[1:-1], x.shape[0]),
+    signature="(input: Tensor, dim0: int, dim1: int)",
+    shape=lambda x, dim0, dim1: (x.shape[-1], *x.shape[1:-1], x.shape[0]),
     vjp=dict(x=lambda g, dim0, dim1: rearrange.transpose(g, dim0, dim1)),
 )  # fmt: skip
 
@@ -94,7 +94,9 @@ def _between(rows: Any, ranks: Any, interpolation: str) -> Any:
 def _quantile(name: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: str) -> Any:
     _check(name, x, q, interpolation)
     rows = _in_rows(x, dim, keepdim)
-    values = _between(rows, _ranks(rows, rearrange.unsqueeze(q, 0) if q.ndim == 0 else q, name == "nanquantile"), interpolation)
+    values = _between(
+        rows, _ranks(rows, rearrange.unsqueeze(q, 0) if q.ndim == 0 else q, name == "nanquantile"), interpolation
+    )
     if q.ndim == 0:
         return product.squeeze_in_place(values, values.ndim - 1)
     return product.squeeze_in_place(_transpose(_unsqueeze(values, 0), 0, -1), values.ndim)

@@ -14,14 +14,48 @@ from gradcli.ops._layout import channels_last, copied, ordered
 from gradcli.ops._numbers import number_as
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import cast
-from gradcli.ops._samples import ErrorSample, index as integers, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import index as integers
+from gradcli.ops._samples import real as reals
 from gradcli.ops.parts import adjoint, conj, conj_physical, detach, imag, real, view_as_complex, view_as_real
 from gradcli.ops.slicing import (
-    chunk, diagonal, diagonal_backward, narrow, put_diagonal, select, slice_, split, split_with_sizes, tensor_split, unbind,
+    chunk,
+    diagonal,
+    diagonal_backward,
+    narrow,
+    put_diagonal,
+    select,
+    slice_,
+    split,
+    split_with_sizes,
+    tensor_split,
+    unbind,
 )  # fmt: skip
 from gradcli.ops.views import (
-    alias, array_of, at_least, broadcast_tensors, broadcast_to, clone, contiguous, expand, expand_as, flatten, infer_size,
-    is_contiguous, movedim, numel, permute, ravel, reshape, squeeze, squeeze_dim, squeeze_dims, t, transpose, unflatten, unsqueeze,
+    alias,
+    array_of,
+    at_least,
+    broadcast_tensors,
+    broadcast_to,
+    clone,
+    contiguous,
+    expand,
+    expand_as,
+    flatten,
+    infer_size,
+    is_contiguous,
+    movedim,
+    numel,
+    permute,
+    ravel,
+    reshape,
+    squeeze,
+    squeeze_dim,
+    squeeze_dims,
+    t,
+    transpose,
+    unflatten,
+    unsqueeze,
     view,
 )  # fmt: skip
 from gradcli.ops.windows import as_strided, unfold
@@ -36,7 +70,9 @@ def _flip_rule(x: Any, dims: Sequence[int]) -> Shape:
 flip = op(
     "flip", lambda x, dims: copied(np.flip(x, dims)) if x.ndim else x.copy(), shape=_flip_rule,
     signature="(input: Tensor, *dims: int[])", vjp=dict(x=lambda g, dims: flip(g, dims)),
-    samples=lambda: [sample(reals(2, 3), (0, 1)), sample(reals(2, 3), (-1,)), ErrorSample((reals(2), (3,)), "Dimension out of range")],
+    samples=lambda: [
+        sample(reals(2, 3), (0, 1)), sample(reals(2, 3), (-1,)), ErrorSample((reals(2), (3,)), "Dimension out of range")
+    ],
 )  # fmt: skip
 
 
@@ -73,7 +109,8 @@ def _roll(x: Any, shifts: Sequence[int], dims: Sequence[int] = ()) -> Any:
 
 
 roll = op(
-    "roll", lambda x, shifts, dims=(): _roll(x, shifts, dims), signature="(input: Tensor, shifts: int[1], dims: int[1]=())",
+    "roll", lambda x, shifts, dims=(): _roll(x, shifts, dims),
+    signature="(input: Tensor, shifts: int[1], dims: int[1]=())",
     shape=_roll_rule, vjp=dict(x=lambda g, shifts, dims: roll(g, tuple(-s for s in shifts), dims)),
     samples=lambda: [sample(reals(2, 3), (1,)), sample(reals(2, 3), (1, -1), (0, 1)), sample(reals(4), (2,), (0,))],
 )  # fmt: skip
@@ -141,7 +178,8 @@ def _repeat_back(g: Any, shape: Shape, repeats: Sequence[int]) -> Any:
 
 repeat = op(
     "repeat", lambda x, repeats: np.tile(x, repeats) if repeats else x.copy(), names="Tensor", shape=_repeat_rule,
-    signature="(input: Tensor, *repeats: int[])", vjp=dict(x=lambda g, x_shape, repeats: _repeat_back(g, x_shape, repeats)),
+    signature="(input: Tensor, *repeats: int[])",
+    vjp=dict(x=lambda g, x_shape, repeats: _repeat_back(g, x_shape, repeats)),
     samples=lambda: [sample(reals(2, 3), (2, 1)), sample(reals(3), (2, 2))],
 )  # fmt: skip
 
@@ -185,13 +223,15 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, output_size:
         counts = np.broadcast_to(counts.reshape(1), (size,))
     if counts.size != size:
         raise ShapeError(
-            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({dim}) = {size}"
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
+            f"input.size({dim}) = {size}"
         )
     return indexing.index_select(x, dim, repeated_indices(counts))
 
 
 @composite(
-    "torch Tensor", "(input: Tensor, repeats: int, dim: int?=None, *, output_size: int?=None)", name="repeat_interleave",
+    "torch Tensor", "(input: Tensor, repeats: int, dim: int?=None, *, output_size: int?=None)",
+    name="repeat_interleave",
     samples=lambda: [sample(reals(2, 3), 2), sample(reals(2, 3), 2, 1)],
 )  # fmt: skip
 def repeat_each(x: Any, repeats: int, dim: int | None = None, output_size: int | None = None) -> Any:
@@ -214,12 +254,16 @@ def _triangle_rule(name: str) -> Any:
 
 
 tril = op(
-    "tril", lambda x, diagonal=0: np.ascontiguousarray(np.tril(x, diagonal)), signature="(input: Tensor, diagonal: int=0)",
-    shape=_triangle_rule("tril"), vjp=dict(x=lambda g, diagonal: tril(g, diagonal)), samples=lambda: [sample(reals(3, 4), 1)],
+    "tril", lambda x, diagonal=0: np.ascontiguousarray(np.tril(x, diagonal)),
+    signature="(input: Tensor, diagonal: int=0)",
+    shape=_triangle_rule("tril"), vjp=dict(x=lambda g, diagonal: tril(g, diagonal)),
+    samples=lambda: [sample(reals(3, 4), 1)],
 )  # fmt: skip
 triu = op(
-    "triu", lambda x, diagonal=0: np.ascontiguousarray(np.triu(x, diagonal)), signature="(input: Tensor, diagonal: int=0)",
-    shape=_triangle_rule("triu"), vjp=dict(x=lambda g, diagonal: triu(g, diagonal)), samples=lambda: [sample(reals(2, 3, 4), -1)],
+    "triu", lambda x, diagonal=0: np.ascontiguousarray(np.triu(x, diagonal)),
+    signature="(input: Tensor, diagonal: int=0)",
+    shape=_triangle_rule("triu"), vjp=dict(x=lambda g, diagonal: triu(g, diagonal)),
+    samples=lambda: [sample(reals(2, 3, 4), -1)],
 )  # fmt: skip
 
 
@@ -235,7 +279,8 @@ def _total_dtype(x: Any) -> str:
 
 
 trace = op(
-    "trace", lambda x: np.trace(x, dtype=_total_dtype(x)), signature="(input: Tensor)", shape=_trace_rule, dtype=_total_dtype,
+    "trace", lambda x: np.trace(x, dtype=_total_dtype(x)), signature="(input: Tensor)", shape=_trace_rule,
+    dtype=_total_dtype,
     latex=r"\operatorname{tr} x", samples=lambda: [sample(reals(3, 4)), ErrorSample((reals(3),), "expected a matrix")],
     vjp=dict(x=lambda g, x_shape: diagonal_backward(expand(g, (min(x_shape),)), x_shape, 0, 0, 1)),
 )  # fmt: skip
@@ -264,7 +309,9 @@ diag_embed = op(
 )  # fmt: skip
 
 
-@composite("torch Tensor", "(input: Tensor, diagonal: int=0)", samples=lambda: [sample(reals(3)), sample(reals(3, 4), 1)])
+@composite(
+    "torch Tensor", "(input: Tensor, diagonal: int=0)", samples=lambda: [sample(reals(3)), sample(reals(3, 4), 1)]
+)
 def diag(x: Any, diagonal: int = 0) -> Any:
     """Return the matrix with this diagonal, or a matrix's diagonal."""
     from gradcli.ops import copies
@@ -300,7 +347,11 @@ def _padded(x: Any, pad: Sequence[int], value: Any = 0) -> Shape:
 def _pad(x: Any, pad: Sequence[int], value: Any = 0) -> Any:
     shape = _padded(x, pad, value)
     order = channels_last(x)
-    out = np.full(shape, number_as(value, x.dtype.name)) if order is None else ordered(np.full(shape, number_as(value, x.dtype.name)), order)
+    out = (
+        np.full(shape, number_as(value, x.dtype.name))
+        if order is None
+        else ordered(np.full(shape, number_as(value, x.dtype.name)), order)
+    )
     target, source = [slice(None)] * x.ndim, [slice(None)] * x.ndim
     for at in range(len(pad) // 2):
         dim, low = x.ndim - at - 1, pad[2 * at]
@@ -312,17 +363,23 @@ def _pad(x: Any, pad: Sequence[int], value: Any = 0) -> Any:
 
 constant_pad_nd = op(
     "constant_pad_nd", lambda x, pad, value=0: _pad(x, pad, value), names="torch", shape=_padded,
-    signature="(input: Tensor, pad: int[], value: Scalar=0)", vjp=dict(x=lambda g, pad: constant_pad_nd(g, tuple(-n for n in pad), 0)),
+    signature="(input: Tensor, pad: int[], value: Scalar=0)",
+    vjp=dict(x=lambda g, pad: constant_pad_nd(g, tuple(-n for n in pad), 0)),
     samples=lambda: [
-        sample(reals(2, 3), (1, 2)), sample(reals(2, 3), (-1, 1, 0, 2), 1.5), ErrorSample((reals(2), (1,)), "Length of pad must be even")
+        sample(reals(2, 3), (1, 2)), sample(reals(2, 3), (-1, 1, 0, 2), 1.5),
+        ErrorSample((reals(2), (1,)), "Length of pad must be even"),
     ],
 )  # fmt: skip
 
 __all__ = [
-    "adjoint", "alias", "array_of", "as_strided", "at_least", "broadcast_tensors", "broadcast_to", "cast", "chunk", "clone",
-    "conj", "conj_physical", "constant_pad_nd", "contiguous", "detach", "diag", "diag_embed", "diagonal", "expand", "expand_as",
-    "flatten", "flip", "imag", "infer_size", "is_contiguous", "movedim", "narrow", "numel", "permute", "ravel", "real", "repeat",
+    "adjoint", "alias", "array_of", "as_strided", "at_least", "broadcast_tensors", "broadcast_to", "cast", "chunk",
+    "clone",
+    "conj", "conj_physical", "constant_pad_nd", "contiguous", "detach", "diag", "diag_embed", "diagonal", "expand",
+    "expand_as",
+    "flatten", "flip", "imag", "infer_size", "is_contiguous", "movedim", "narrow", "numel", "permute", "ravel", "real",
+    "repeat",
     "reshape", "roll", "select", "slice_", "split", "split_with_sizes", "squeeze", "squeeze_dim", "squeeze_dims", "t",
-    "tensor_split", "transpose", "tril", "triu", "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as_complex",
+    "tensor_split", "transpose", "tril", "triu", "unbind", "unflatten", "unfold", "unsqueeze", "view",
+    "view_as_complex",
     "view_as_real",
 ]  # fmt: skip

@@ -85,7 +85,9 @@ sum_all = reduction(
 sum_ = reduction(
     "sum", r"\sum x", lambda x, dim=None, keepdim=False, dtype=None: _sum(in_dtype(x, dtype), axes(x, dim), keepdim),
     dtype=summed_dtype, grad_fn="SumBackward1", signature=DIMS,
-    samples=lambda: [sample(real(2, 3), 1), sample(real(2, 3), (0, 1), True), ErrorSample((real(2, 3), 2), OUT_OF_RANGE)],
+    samples=lambda: [
+        sample(real(2, 3), 1), sample(real(2, 3), (0, 1), True), ErrorSample((real(2, 3), 2), OUT_OF_RANGE)
+    ],
     vjp=dict(x=lambda g, x_shape, dim, keepdim: rearrange.expand(restored(g, x_shape, dim, keepdim), x_shape)),
 )  # fmt: skip
 
@@ -126,7 +128,8 @@ def _no_integer_mean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any 
     if not _mean_dtype(x, dtype).startswith(("float", "complex")):
         which, got = ("Input", scalar_type(x)) if dtype is None else ("Optional", SCALAR_TYPES[dtype])
         raise DtypeError(
-            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {got}"
+            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. "
+            f"Got: {got}"
         )
     return reduction_rule(x, dim, keepdim)
 
@@ -147,8 +150,9 @@ mean = reduction(
     "mean", r"\frac{1}{n} \sum x", lambda x, dim=None, keepdim=False, dtype=None: _mean(x, dim, keepdim, dtype),
     dtype=_mean_dtype, shape=_no_integer_mean, grad_fn="MeanBackward1", signature=DIMS,
     vjp=dict(
-        x=lambda g, x_shape, dim,
-        keepdim: rearrange.expand(restored(g, x_shape, dim, keepdim), x_shape) / count(x_shape, dim)
+        x=lambda g, x_shape, dim, keepdim: rearrange.expand(restored(g, x_shape, dim, keepdim), x_shape) / count(
+            x_shape, dim
+        )
     ),
     samples=lambda: [sample(real(2, 3), 1), sample(real(2, 3), (0, 1), True)],
 )  # fmt: skip
@@ -257,8 +261,8 @@ def no_empty_dims(name: str) -> Any:
     def rule(x: Any, dim: Any = (), keepdim: bool = False) -> Shape:
         if 0 in x.shape and dim in ((), None):
             raise ShapeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-                "'dim' argument."
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
             )
         require_elements(name, x, dim)
         return reduction_rule(x, dim, keepdim)
@@ -289,11 +293,13 @@ def extreme_samples() -> list[Any]:
 
 
 amax = reduction(
-    "amax", r"\max x", lambda x, dim=(), keepdim=False: np.max(x, axes(x, dim), keepdims=keepdim), shape=no_empty_dims("amax"),
+    "amax", r"\max x", lambda x, dim=(), keepdim=False: np.max(x, axes(x, dim), keepdims=keepdim),
+    shape=no_empty_dims("amax"),
     signature=EXTREME, vjp=dict(x=_extreme_slope), samples=extreme_samples,
 )  # fmt: skip
 amin = reduction(
-    "amin", r"\min x", lambda x, dim=(), keepdim=False: np.min(x, axes(x, dim), keepdims=keepdim), shape=no_empty_dims("amin"),
+    "amin", r"\min x", lambda x, dim=(), keepdim=False: np.min(x, axes(x, dim), keepdims=keepdim),
+    shape=no_empty_dims("amin"),
     signature=EXTREME, vjp=dict(x=_extreme_slope), samples=extreme_samples,
 )  # fmt: skip
 
@@ -316,7 +322,8 @@ def _aminmax_slope(g: Any, x: Any, out: Any, dim: Any, keepdim: bool) -> Any:
 
 
 aminmax = reduction(
-    "aminmax", r"\min x, \max x", shape=taking("aminmax_cpu", REAL, _aminmax_rule), outputs=("min", "max"), vjp=dict(x=_aminmax_slope),
+    "aminmax", r"\min x, \max x", shape=taking("aminmax_cpu", REAL, _aminmax_rule), outputs=("min", "max"),
+    vjp=dict(x=_aminmax_slope),
     kernel=lambda x, dim=None, keepdim=False: (
         np.min(x, axes(x, dim), keepdims=keepdim), np.max(x, axes(x, dim), keepdims=keepdim)
     ),
@@ -377,7 +384,9 @@ argmin = reduction(
 )  # fmt: skip
 
 
-@composite("Tensor", "(input: Tensor, *size: int[])", samples=lambda: [sample(real(2, 3), (1, 3)), sample(real(2, 3), (3,))])
+@composite(
+    "Tensor", "(input: Tensor, *size: int[])", samples=lambda: [sample(real(2, 3), (1, 3)), sample(real(2, 3), (3,))]
+)
 def sum_to_size(x: Any, size: Shape) -> Any:
     """Return x summed over what broadcasting `size` to its shape had added."""
     if not size:

@@ -19,7 +19,8 @@ FAMILIES = (
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
     "creation", "views", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
     "scatter_reduction", "subscript", "conversion", "sampling", "taper", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
-    "householder", "linalg",
+    "householder", "linalg", "fft",
+    "spectrogram",
     "activation",
     "smooth_activation",
     "softmax",
@@ -36,6 +37,14 @@ FAMILIES = (
     "patches",
     "similarity",
     "margin_loss",
+    "masked",
+    "attention",
+    "ctc_loss",
+    "pooling",
+    "average_pooling",
+    "adaptive_pooling",
+    "unpooling",
+    "resampling",
 )  # fmt: skip
 SPACES = ("nn.functional", "torch", "Tensor", "linalg", "special", "fft", "masked", "autograd")
 BARE = ("nn.functional", "torch", "Tensor")

@@ -14,7 +14,9 @@ from gradcli.ops._layout import copied
 from gradcli.ops._numbers import number_as
 from gradcli.ops._op import Op, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import ErrorSample, index as integers, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import index as integers
+from gradcli.ops._samples import real as reals
 from gradcli.ops.scatter import along_vector, picked
 
 
@@ -27,7 +29,8 @@ def _copy_rule(x: Any, dim: int, index: Any, source: Any) -> Shape:
         raise ShapeError(f"index_copy_(): When source is scalar, index should have one element (got {count})")
     if source.ndim != x.ndim and source.ndim and x.ndim:
         raise ShapeError(
-            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source dimensionality "
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
+            "dimensionality "
             f"({source.ndim}), destination dimensionality ({x.ndim})"
         )
     if dtype_name(index) != "int64":
@@ -68,7 +71,9 @@ def _fill_rule(x: Any, dim: int, index: Any, value: Any) -> Shape:
     if index.ndim > 1:
         raise ShapeError("Index has to be a vector/scalar")
     if getattr(value, "ndim", 0):
-        raise ShapeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        raise ShapeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
     indexing.check_bounds(_counted(index, x.shape[at] if x.ndim else 1), x.shape[at] if x.ndim else 1, at)
     return x.shape  # type: ignore[no-any-return]
 
@@ -91,25 +96,34 @@ def _fill_back(g: Any, dim: int, index: Any) -> Any:
 
 _FILL = "(input: Tensor, dim: int, index: Tensor, value: {})"
 index_fill_tensor = op(
-    "index_fill", lambda x, dim, index, value: _index_fill(x, dim, index, value), grad_fn="IndexFillBackward1", shape=_fill_rule,
+    "index_fill", lambda x, dim, index, value: _index_fill(x, dim, index, value), grad_fn="IndexFillBackward1",
+    shape=_fill_rule,
     signature=_FILL.format("Tensor"),
-    vjp=dict(x=lambda g, dim, index: index_fill(g, dim, index, 0), value=lambda g, dim, index: _fill_back(g, dim, index)),
+    vjp=dict(
+        x=lambda g, dim, index: index_fill(g, dim, index, 0), value=lambda g, dim, index: _fill_back(g, dim, index)
+    ),
     samples=lambda: [sample(reals(3, 2), 0, integers([2, 0]), reals())],
 )  # fmt: skip
 index_fill = op(
-    "index_fill", lambda x, dim, index, value: _index_fill(x, dim, index, value), shape=_fill_rule, signature=_FILL.format("Scalar"),
+    "index_fill", lambda x, dim, index, value: _index_fill(x, dim, index, value), shape=_fill_rule,
+    signature=_FILL.format("Scalar"),
     vjp=dict(x=lambda g, dim, index: index_fill(g, dim, index, 0)),
-    samples=lambda: [sample(reals(3, 2), 0, integers([2, 0]), 1.5), ErrorSample((reals(3), 0, integers([3]), 0), "out of bounds")],
+    samples=lambda: [
+        sample(reals(3, 2), 0, integers([2, 0]), 1.5), ErrorSample((reals(3), 0, integers([3]), 0), "out of bounds")
+    ],
 )  # fmt: skip
 
 
 fill_tensor = op(
-    "fill", lambda x, value: _filled(x, value), grad_fn="FillBackward1", names="torch", signature="(input: Tensor, value: Tensor)",
+    "fill", lambda x, value: _filled(x, value), grad_fn="FillBackward1", names="torch",
+    signature="(input: Tensor, value: Tensor)",
     shape=lambda x, value: _fill_value_rule(x, value),
-    vjp=dict(x=lambda g: creation.zeros_like(g), value=lambda g: reduction.sum_all(g)), samples=lambda: [sample(reals(2, 3), reals())],
+    vjp=dict(x=lambda g: creation.zeros_like(g), value=lambda g: reduction.sum_all(g)),
+    samples=lambda: [sample(reals(2, 3), reals())],
 )  # fmt: skip
 fill = op(
-    "fill", lambda x, value: _filled(x, value), names="torch", signature="(input: Tensor, value: Scalar)", shape=lambda x, value: x.shape,
+    "fill", lambda x, value: _filled(x, value), names="torch", signature="(input: Tensor, value: Scalar)",
+    shape=lambda x, value: x.shape,
     vjp=dict(x=lambda g: creation.zeros_like(g)), samples=lambda: [sample(reals(2, 3), 1.5)],
 )  # fmt: skip
 
@@ -142,7 +156,8 @@ def _rule(view: Op) -> Any:
         found = view.shape(x, *where)  # type: ignore[misc]
         if src.shape != found:
             raise ShapeError(
-                f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(found)}"
+                f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = "
+                f"{list(found)}"
             )
         return x.shape  # type: ignore[no-any-return]
 
@@ -172,7 +187,8 @@ def _select_into(x: Any, src: Any, dim: int, index: int) -> Any:
 slice_scatter = op(
     "slice_scatter",
     lambda x, src, dim=0, start=None, end=None, step=1: _into(slicing.slice_, x, src, dim, start, end, step),
-    signature="(input: Tensor, src: Tensor, dim: int=0, start: int?=None, end: int?=None, step: int=1)", shape=_rule(slicing.slice_),
+    signature="(input: Tensor, src: Tensor, dim: int=0, start: int?=None, end: int?=None, step: int=1)",
+    shape=_rule(slicing.slice_),
     vjp=dict(
         x=lambda g, src_shape, dim, start, end, step: slice_scatter(g, _zeros(g, src_shape), dim, start, end, step),
         src=lambda g, dim, start, end, step: slicing.slice_(g, dim, start, end, step),
@@ -191,9 +207,11 @@ diagonal_scatter = op(
 as_strided_scatter = op(
     "as_strided_scatter",
     lambda x, src, size, stride, storage_offset=None: windows.strided_into(x, src, size, stride, storage_offset),
-    signature="(input: Tensor, src: Tensor, size: int[], stride: int[], storage_offset: int?=None)", shape=_rule(windows.as_strided),
+    signature="(input: Tensor, src: Tensor, size: int[], stride: int[], storage_offset: int?=None)",
+    shape=_rule(windows.as_strided),
     vjp=dict(
-        x=lambda g, src_shape, size, stride, storage_offset: as_strided_scatter(g, _zeros(g, src_shape), size, stride, storage_offset),
+        x=lambda g, src_shape, size, stride,
+        storage_offset: as_strided_scatter(g, _zeros(g, src_shape), size, stride, storage_offset),
         src=lambda g, size, stride, storage_offset: windows.as_strided(g, size, stride, storage_offset),
     ),
     samples=lambda: [sample(reals(3, 3), reals(2, 2), (2, 2), (1, 3), 1)],

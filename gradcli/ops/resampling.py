@@ -13,6 +13,7 @@ from gradcli.ops._axis_map import AxisMap, apply, apply_transposed
 from gradcli.ops._dtype_text import SCALAR_TYPES
 from gradcli.ops._families import Shape
 from gradcli.ops._interpolation import resized
+from gradcli.ops._layout import formatted
 from gradcli.ops._op import Op, composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, real, sample
@@ -29,8 +30,8 @@ def _resize(mode: str, x: Any, size: Shape, align_corners: bool, factors: Factor
     wide = x.astype(np.float32) if x.dtype == np.float16 or (x.dtype == np.uint8 and not mode.startswith("nearest")) else x
     out = apply(wide, _maps(mode, x.shape, size, align_corners, factors, str(x.dtype)))
     if x.dtype == np.uint8 and wide is not x:
-        return np.clip(np.rint(out), 0, 255).astype(np.uint8)
-    return out.astype(x.dtype, copy=False)
+        out = np.clip(np.rint(out), 0, 255)
+    return formatted(out.astype(x.dtype, copy=False), x)
 
 
 def _resize_back(mode: str, dy: Any, shape: Shape, size: Shape, align_corners: bool, factors: Factors) -> Any:

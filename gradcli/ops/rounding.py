@@ -94,11 +94,13 @@ remainder_number = elementwise(
     vjp=dict(x=lambda g: g), samples=(sample(fractions(3), 2.0),), **REMAINDER,
 )  # fmt: skip
 remainder_of_number = elementwise(
-    "remainder", r"x \bmod y", lambda x, y: np.remainder(x, y), signature=NUMBER_FIRST, grad_fn="NotImplemented", names="torch",
+    "remainder", r"x \bmod y", lambda x, y: np.remainder(x, y), signature=NUMBER_FIRST, grad_fn="NotImplemented",
+    names="torch",
     vjp=dict(y=not_implemented("remainder")), **REMAINDER,
 )  # fmt: skip
 fmod = elementwise(
-    "fmod", r"x - y \operatorname{trunc}\frac{x}{y}", lambda x, y: np.fmod(x, y), signature=TENSORS, grad_fn="FmodBackward1",
+    "fmod", r"x - y \operatorname{trunc}\frac{x}{y}", lambda x, y: np.fmod(x, y), signature=TENSORS,
+    grad_fn="FmodBackward1",
     vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * _trunc_quotient(x, y)),
     samples=(sample(reals(0.3, 0.9)(3), nonzero(3)),),
     **FMOD,
@@ -125,7 +127,7 @@ def _nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 nan_to_num = elementwise(
     "nan_to_num", "x", lambda x, nan=None, posinf=None, neginf=None: _nan_to_num(x, nan, posinf, neginf), promote=None,
-    signature="(input: Tensor, nan: float?=None, posinf: float?=None, neginf: float?=None)", shape=lambda x,
-    *_: x.shape,
+    signature="(input: Tensor, nan: float?=None, posinf: float?=None, neginf: float?=None)",
+    shape=lambda x, *_: x.shape,
     vjp=dict(x=lambda g, x: g * comparison.isfinite(x)), samples=unary(),
 )  # fmt: skip

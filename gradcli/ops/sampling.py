@@ -57,8 +57,18 @@ def _same_shape(x: Any, *_: Any) -> Any:
 
 
 _LIKE: dict[str, Any] = {"shape": _same_shape, "dtype": _like_dtype, "names": "torch"}
-rand_like = op("rand_like", lambda x, dtype=None: current().rand_like(x, dtype), signature="(input: Tensor, *, dtype: dtype?=None)", **_LIKE)
-randn_like = op("randn_like", lambda x, dtype=None: current().randn_like(x, dtype), signature="(input: Tensor, *, dtype: dtype?=None)", **_LIKE)
+rand_like = op(
+    "rand_like",
+    lambda x, dtype=None: current().rand_like(x, dtype),
+    signature="(input: Tensor, *, dtype: dtype?=None)",
+    **_LIKE,
+)
+randn_like = op(
+    "randn_like",
+    lambda x, dtype=None: current().randn_like(x, dtype),
+    signature="(input: Tensor, *, dtype: dtype?=None)",
+    **_LIKE,
+)
 randint_like_below = op(
     "randint_like", lambda x, high, dtype=None: current().randint_like(x, 0, high, dtype),
     signature="(input: Tensor, high: int, *, dtype: dtype?=None)", **_LIKE,
@@ -74,12 +84,22 @@ def _nothing(g: Any) -> Any:
     return creation.zeros_like(g)
 
 
-bernoulli = op("bernoulli", lambda x: current().bernoulli(x), signature="(input: Tensor)", shape=_same_shape, vjp=dict(x=_nothing))
+bernoulli = op(
+    "bernoulli", lambda x: current().bernoulli(x), signature="(input: Tensor)", shape=_same_shape, vjp=dict(x=_nothing)
+)
 bernoulli_p = op(
-    "bernoulli", lambda x, p: current().bernoulli(x, p), signature="(input: Tensor, p: float)", grad_fn="BernoulliBackward2",
+    "bernoulli", lambda x, p: current().bernoulli(x, p), signature="(input: Tensor, p: float)",
+    grad_fn="BernoulliBackward2",
     shape=_same_shape, vjp=dict(x=_nothing),
 )  # fmt: skip
-poisson = op("poisson", lambda x: current().poisson(x), names="torch", signature="(input: Tensor)", shape=_same_shape, vjp=dict(x=_nothing))
+poisson = op(
+    "poisson",
+    lambda x: current().poisson(x),
+    names="torch",
+    signature="(input: Tensor)",
+    shape=_same_shape,
+    vjp=dict(x=_nothing),
+)
 
 
 def _picked_shape(x: Any, num_samples: int, replacement: bool = False) -> Any:
@@ -87,7 +107,8 @@ def _picked_shape(x: Any, num_samples: int, replacement: bool = False) -> Any:
 
 
 multinomial = op(
-    "multinomial", lambda x, num_samples, replacement=False: np.ascontiguousarray(current().multinomial(x, num_samples, replacement)),
+    "multinomial", lambda x, num_samples,
+    replacement=False: np.ascontiguousarray(current().multinomial(x, num_samples, replacement)),
     signature="(input: Tensor, num_samples: int, replacement: bool=False)", shape=_picked_shape, dtype="int64",
 )  # fmt: skip
 
@@ -99,11 +120,13 @@ def normal_of_size(mean: float, std: float, size: Any, dtype: str | None = None)
 
 
 normal_both = op(
-    "normal", lambda mean, std: current().normal(mean, std), names="torch", grad_fn="NormalBackward3", shape=broadcast_rule,
+    "normal", lambda mean, std: current().normal(mean, std), names="torch", grad_fn="NormalBackward3",
+    shape=broadcast_rule,
     signature="(mean: Tensor, std: Tensor)", vjp=dict(mean=_nothing, std=_nothing),
 )  # fmt: skip
 normal_mean = op(
-    "normal", lambda mean, std=1.0: current().normal(mean, std), names="torch", grad_fn="NormalBackward1", shape=_same_shape,
+    "normal", lambda mean, std=1.0: current().normal(mean, std), names="torch", grad_fn="NormalBackward1",
+    shape=_same_shape,
     signature="(mean: Tensor, std: float=1.0)", vjp=dict(mean=_nothing),
 )  # fmt: skip
 normal_std = op(

@@ -51,10 +51,13 @@ def sum_from_the_end(g: Any, dim: int) -> Any:
 
 
 cumsum = op(
-    "cumsum", lambda x, dim, dtype=None: _along(np.cumsum, reduction.in_dtype(x, dtype), dim), signature=ALONG, shape=scan_rule,
+    "cumsum", lambda x, dim, dtype=None: _along(np.cumsum, reduction.in_dtype(x, dtype), dim), signature=ALONG,
+    shape=scan_rule,
     dtype=_scanned_dtype, latex=r"y_i = \sum_{j \le i} x_j",
     vjp=dict(x=lambda g, x_dtype, dim: sum_from_the_end(reduction.in_input_dtype(g, x_dtype), dim)),
-    samples=lambda: [sample(real(2, 3), 1), sample(real(2, 3), 0), ErrorSample((real(2, 3), 2), "Dimension out of range")],
+    samples=lambda: [
+        sample(real(2, 3), 1), sample(real(2, 3), 0), ErrorSample((real(2, 3), 2), "Dimension out of range")
+    ],
 )  # fmt: skip
 
 

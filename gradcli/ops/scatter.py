@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import AutogradError, BindError, DtypeError, NumericError, ShapeError
-from gradcli.ops import indexing, slicing, views
+from gradcli.ops import indexing, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, normalize_dim
-from gradcli.ops._op import op, spelling
+from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import ErrorSample, index as integers, mask as booleans, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import index as integers
+from gradcli.ops._samples import mask as booleans
+from gradcli.ops._samples import real as reals
 
 
 def scatter_rule(x: Any, dim: int, index: Any, src: Any = None, *_: Any) -> Shape:
+    """Return the shape of x; raise PyTorch's error where an index or what it sends does not fit."""
     at = normalize_dim(dim, x.ndim)
     if 0 in index.shape:
         return x.shape  # type: ignore[no-any-return]
@@ -34,7 +37,10 @@ def _check_sizes(x: Any, at: int, index: Any, src: Any) -> None:
     beyond = src is not None and any(n > m for n, m in zip(index.shape, src.shape, strict=False))
     if too_large or beyond:
         more = f" and to be no larger size than src {list(src.shape)}" if src is not None else ""
-        raise ShapeError(f"Expected index {list(index.shape)} to be no larger than self {list(x.shape)} apart from dimension {at}{more}")
+        raise ShapeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(x.shape)} apart from dimension "
+            f"{at}{more}"
+        )
 
 
 def prepared(x: Any, dim: int, index: Any) -> tuple[Any, tuple[Any, ...], Any]:
@@ -72,19 +78,28 @@ _SRC = "(input: Tensor, dim: int, index: Tensor, src: Tensor)"
 _IJ = integers([[0, 1, 0], [1, 0, 1]])
 scatter = op(
     "scatter", lambda x, dim, index, src: _scatter(x, dim, index, src), signature=_SRC, shape=scatter_rule,
-    vjp=dict(x=lambda g, dim, index: scatter_value(g, dim, index, 0), src=lambda g, dim, index: indexing.gather(g, dim, index)),
+    vjp=dict(
+        x=lambda g, dim, index: scatter_value(g, dim, index, 0), src=lambda g, dim,
+        index: indexing.gather(g, dim, index)
+    ),
     samples=lambda: [sample(reals(2, 3), 1, integers([[0, 2], [1, 0]]), reals(2, 2))],
 )  # fmt: skip
 scatter_value = op(
-    "scatter", lambda x, dim, index, value: _scatter(x, dim, index, value), grad_fn="ScatterBackward1", shape=scatter_rule,
-    signature="(input: Tensor, dim: int, index: Tensor, value: Scalar)", vjp=dict(x=lambda g, dim, index: scatter_value(g, dim, index, 0)),
-    samples=lambda: [sample(reals(2, 3), 0, _IJ, 1.5), ErrorSample((reals(2), 0, integers([2]), 1.0), "index 2 is out of bounds")],
+    "scatter", lambda x, dim, index, value: _scatter(x, dim, index, value), grad_fn="ScatterBackward1",
+    shape=scatter_rule,
+    signature="(input: Tensor, dim: int, index: Tensor, value: Scalar)",
+    vjp=dict(x=lambda g, dim, index: scatter_value(g, dim, index, 0)),
+    samples=lambda: [
+        sample(reals(2, 3), 0, _IJ, 1.5), ErrorSample((reals(2), 0, integers([2]), 1.0), "index 2 is out of bounds")
+    ],
 )  # fmt: skip
 
 
 def _no_derivative(g: Any) -> Any:
     raise AutogradError(
-        "derivative for aten::scatter is not implemented", code="GC410", hint="scatter_reduce(x, dim, index, src, 'sum') has one"
+        "derivative for aten::scatter is not implemented",
+        code="GC410",
+        hint="scatter_reduce(x, dim, index, src, 'sum') has one",
     )
 
 
@@ -99,8 +114,10 @@ def _scatter_with(x: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
 
 for _kind in ("src: Tensor", "value: Scalar"):
     op(
-        "scatter", lambda x, dim, index, src, reduce: _scatter_with(x, dim, index, src, reduce), grad_fn="NotImplemented",
-        signature=f"(input: Tensor, dim: int, index: Tensor, {_kind}, *, reduce: str)", shape=scatter_rule, vjp=dict(x=_no_derivative),
+        "scatter", lambda x, dim, index, src, reduce: _scatter_with(x, dim, index, src, reduce),
+        grad_fn="NotImplemented",
+        signature=f"(input: Tensor, dim: int, index: Tensor, {_kind}, *, reduce: str)", shape=scatter_rule,
+        vjp=dict(x=_no_derivative),
     )  # fmt: skip
 scatter_add = op(
     "scatter_add", lambda x, dim, index, src: _scatter_add(x, dim, index, src), signature=_SRC, shape=scatter_rule,
@@ -116,7 +133,10 @@ def check_vector(name: str, x: Any, dim: int, index: Any, source: Any, error: An
         raise ShapeError(f"{name}(): Index should have dimension 1 or 0 (got {index.ndim})")
     count = source.shape[at] if source.ndim else 1
     if views.numel(index) != count:
-        raise ShapeError(f"{name}(): Number of indices ({views.numel(index)}) should be equal to source.size(dim){_colon(name)} ({count}){_suffix(name, at)}")
+        raise ShapeError(
+            f"{name}(): Number of indices ({views.numel(index)}) should be equal to source.size(dim){_colon(name)} "
+            f"({count}){_suffix(name, at)}"
+        )
     return at
 
 
@@ -161,7 +181,10 @@ def picked(g: Any, dim: int, index: Any, shape: Shape) -> Any:
 index_add = op(
     "index_add", lambda x, dim, index, source, alpha=1: _index_add(x, dim, index, source, alpha), shape=_index_add_rule,
     signature="(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Scalar=1)",
-    vjp=dict(x=lambda g: g, source=lambda g, dim, index, source_shape, alpha: _times(picked(g, dim, index, source_shape), alpha)),
+    vjp=dict(
+        x=lambda g: g, source=lambda g, dim, index, source_shape,
+        alpha: _times(picked(g, dim, index, source_shape), alpha)
+    ),
     samples=lambda: [sample(reals(3, 2), 0, integers([2, 0, 2]), reals(3, 2), alpha=0.5)],
 )  # fmt: skip
 
@@ -171,10 +194,13 @@ def _times(g: Any, alpha: Any) -> Any:
 
 
 def _masked_rule(x: Any, mask: Any, source: Any) -> Shape:
-    indexing.check_mask(mask, f"masked_scatter_ only supports boolean masks, but got mask with dtype {scalar_type(mask)}")
+    indexing.check_mask(
+        mask, f"masked_scatter_ only supports boolean masks, but got mask with dtype {scalar_type(mask)}"
+    )
     if dtype_name(x) != dtype_name(source):
         raise DtypeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {scalar_type(x)} and {scalar_type(source)}"
+            f"masked_scatter: expected self and source to have same dtypes but got {scalar_type(x)} and "
+            f"{scalar_type(source)}"
         )
     shape = indexing.broadcast_rule(x, mask)
     values = views.array_of(mask)
@@ -207,7 +233,8 @@ masked_scatter = op(
     samples=lambda: [sample(reals(2, 3), booleans([[True, False, True], [False, True, False]]), reals(4))],
 )  # fmt: skip
 masked_scatter_backward = op(
-    "masked_scatter_backward", lambda g, mask, size: _unscattered(g, mask, size), names="", shape=lambda g, mask, size: size,
+    "masked_scatter_backward", lambda g, mask, size: _unscattered(g, mask, size), names="", shape=lambda g, mask,
+    size: size,
     signature="(g: Tensor, mask: Tensor, size: int[])",
     vjp=dict(g=lambda g, mask, g_shape: masked_scatter(_zeros(g, g_shape), mask, g)),
 )  # fmt: skip
@@ -246,5 +273,7 @@ put = op(
         x=lambda g, index, source_shape, accumulate: g if accumulate else put(g, index, _zeros(g, source_shape), False),
         source=lambda g, index, source_shape: views.reshape(indexing.take(g, index), source_shape),
     ),
-    samples=lambda: [sample(reals(2, 3), integers([0, 4]), reals(2)), sample(reals(2, 3), integers([1, 1]), reals(2), True)],
+    samples=lambda: [
+        sample(reals(2, 3), integers([0, 4]), reals(2)), sample(reals(2, 3), integers([1, 1]), reals(2), True)
+    ],
 )  # fmt: skip

@@ -11,7 +11,8 @@ from gradcli.ops import creation, indexing, scatter
 from gradcli.ops._families import Shape
 from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import Sample, distinct, index as integers, nonzero, sample
+from gradcli.ops._samples import Sample, distinct, nonzero, sample
+from gradcli.ops._samples import index as integers
 
 _UFUNC = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 _IDENTITY = {"sum": 0, "mean": 0, "prod": 1}
@@ -89,25 +90,33 @@ def _vjp(
     return (grad_x if include_self else route.clear(grad_x, dim, index)), grad_src
 
 
-def _sum_back(route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any) -> Any:
+def _sum_back(
+    route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any
+) -> Any:
     return g, take(g)
 
 
-def _mean_back(route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any) -> Any:
+def _mean_back(
+    route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any
+) -> Any:
     start = creation.ones_like(g) if include_self else creation.zeros_like(g)
     counts = add(start, creation.ones_like(src))
     share = g / indexing.masked_fill(counts, counts == 0, 1)
     return share, take(share)
 
 
-def _extreme_back(route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any) -> Any:
+def _extreme_back(
+    route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any
+) -> Any:
     kind = dtype_name(g)
     x_is, src_is = creation.to_dtype(x == out, kind), creation.to_dtype(src == take(out), kind)
     share = g / add(x_is, src_is)
     return x_is * share, src_is * take(share)
 
 
-def _prod_back(route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any) -> Any:
+def _prod_back(
+    route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, take: Any, add: Any
+) -> Any:
     """Return the cotangents of a product, each factor's from the others even where one is zero."""
 
     def product(value: Any, more: Any) -> Any:
@@ -126,11 +135,13 @@ def _prod_back(route: Route, g: Any, x: Any, dim: int, index: Any, src: Any, inc
 
 _BACK = {"sum": _sum_back, "mean": _mean_back, "amax": _extreme_back, "amin": _extreme_back, "prod": _prod_back}
 _BY_TENSOR = Route(
-    lambda x, dim, index, src: scatter.scatter_add(x, dim, index, src), lambda g, dim, index, shape: indexing.gather(g, dim, index),
+    lambda x, dim, index, src: scatter.scatter_add(x, dim, index, src), lambda g, dim, index,
+    shape: indexing.gather(g, dim, index),
     lambda g, dim, index: scatter.scatter_value(g, dim, index, 0), lambda *call: scatter_reduce(*call),
 )  # fmt: skip
 _BY_VECTOR = Route(
-    lambda x, dim, index, src: scatter.index_add(x, dim, index, src), lambda g, dim, index, shape: scatter.picked(g, dim, index, shape),
+    lambda x, dim, index, src: scatter.index_add(x, dim, index, src), lambda g, dim, index,
+    shape: scatter.picked(g, dim, index, shape),
     lambda g, dim, index: _cleared(g, dim, index), lambda *call: index_reduce(*call),
 )  # fmt: skip
 
@@ -150,7 +161,8 @@ def _samples(*reductions: str) -> list[Sample]:
 scatter_reduce = op(
     "scatter_reduce",
     lambda x, dim, index, src, reduce, include_self=True: _scatter_reduce(x, dim, index, src, reduce, include_self),
-    signature="(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool=True)", shape=_scatter_rule,
+    signature="(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool=True)",
+    shape=_scatter_rule,
     vjp={"x, src": lambda g, x, dim, index, src, reduce, include_self, out: _vjp(
         _BY_TENSOR, g, x, dim, index, src, reduce, include_self, out)},
     samples=lambda: _samples("sum", "prod", "mean", "amax", "amin"),
@@ -158,8 +170,11 @@ scatter_reduce = op(
 index_reduce = op(
     "index_reduce",
     lambda x, dim, index, source, reduce, include_self=True: _index_reduce(x, dim, index, source, reduce, include_self),
-    signature="(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool=True)", shape=_index_rule,
+    signature="(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool=True)",
+    shape=_index_rule,
     vjp={"x, source": lambda g, x, dim, index, source, reduce, include_self, out: _vjp(
         _BY_VECTOR, g, x, dim, index, source, reduce, include_self, out)},
-    samples=lambda: [sample(distinct(3, 2), 0, integers([2, 0, 2]), distinct(3, 2), r) for r in ("prod", "mean", "amax", "amin")],
+    samples=lambda: [
+        sample(distinct(3, 2), 0, integers([2, 0, 2]), distinct(3, 2), r) for r in ("prod", "mean", "amax", "amin")
+    ],
 )  # fmt: skip

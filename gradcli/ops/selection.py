@@ -95,8 +95,8 @@ def _require_some(name: str) -> Any:
     def rule(x: Any) -> Shape:
         if 0 in x.shape:
             raise ShapeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-                "'dim' argument."
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
             )
         return ()
 
@@ -180,7 +180,9 @@ kthvalue = op(
     "kthvalue", _kth, signature="(input: Tensor, k: int, dim: int=-1, keepdim: bool=False)", outputs=PAIR,
     shape=taking("kthvalue_cpu", "float int", _kth_rule),
     constant=("indices",), vjp=dict(x=_pick_slope),
-    samples=lambda: [sample(distinct(2, 3), 2), sample(distinct(2, 3), 1, 0, True), ErrorSample((distinct(3), 4), "out of range")],
+    samples=lambda: [
+        sample(distinct(2, 3), 2), sample(distinct(2, 3), 1, 0, True), ErrorSample((distinct(3), 4), "out of range")
+    ],
 )  # fmt: skip
 
 
@@ -212,7 +214,8 @@ sort = op(
     samples=lambda: [sample(distinct(2, 3)), sample(distinct(2, 3), 0, True)],
 )  # fmt: skip
 sort_stable = op(
-    "sort", lambda x, *, stable=None, dim=-1, descending=False: _sorted(x, dim, descending), grad_fn="SortBackward1", **SORT,
+    "sort", lambda x, *, stable=None, dim=-1, descending=False: _sorted(x, dim, descending), grad_fn="SortBackward1",
+    **SORT,
     signature="(input: Tensor, *, stable: bool?, dim: int=-1, descending: bool=False)",
     samples=lambda: [sample(distinct(2, 3), stable=True, dim=0)],
 )  # fmt: skip
@@ -250,5 +253,7 @@ topk = op(
     constant=("indices",), vjp=dict(x=_sort_slope),
     shape=taking(" topk does not support complex dtypes on CPU", REAL, _topk_rule),
     signature="(input: Tensor, k: int, dim: int=-1, largest: bool=True, sorted: bool=True)",
-    samples=lambda: [sample(distinct(2, 4), 2), sample(distinct(3, 2), 2, 0, False), ErrorSample((distinct(3), 4), "out of range")],
+    samples=lambda: [
+        sample(distinct(2, 4), 2), sample(distinct(3, 2), 2, 0, False), ErrorSample((distinct(3), 4), "out of range")
+    ],
 )  # fmt: skip

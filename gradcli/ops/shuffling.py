@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcli.errors import ShapeError
 from gradcli.ops._families import Shape
+from gradcli.ops._layout import formatted
 from gradcli.ops._op import composite, op
 from gradcli.ops._samples import ErrorSample, real, sample
 
@@ -55,7 +56,7 @@ def _unshuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
     blocks = x.reshape(*lead, c, h // r, r, w // r, r)
     n = len(lead)
-    return np.ascontiguousarray(blocks.transpose(*range(n), n, n + 2, n + 4, n + 1, n + 3)).reshape(shape)
+    return formatted(np.ascontiguousarray(blocks.transpose(*range(n), n, n + 2, n + 4, n + 1, n + 3)).reshape(shape), x)
 
 
 pixel_shuffle = op(
@@ -83,7 +84,7 @@ def _dealt_shape(x: Any, groups: int) -> Shape:
 def _deal(x: Any, groups: int) -> Any:
     _dealt_shape(x, groups)
     dealt = x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]).swapaxes(1, 2)
-    return np.ascontiguousarray(dealt).reshape(x.shape)
+    return formatted(np.ascontiguousarray(dealt).reshape(x.shape), x)
 
 
 channel_shuffle = op(

@@ -9,9 +9,11 @@ import numpy as np
 
 from gradcli.errors import ShapeError
 from gradcli.ops import creation, joining
-from gradcli.ops._families import Shape, normalize_dim, view as view_family
+from gradcli.ops._families import Shape, normalize_dim
+from gradcli.ops._families import view as view_family
 from gradcli.ops._op import composite, op, spelling
-from gradcli.ops._samples import ErrorSample, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import real as reals
 
 
 def at_dim(dim: int, item: Any) -> tuple[Any, ...]:
@@ -45,7 +47,9 @@ def _put(shape: Shape, g: Any, index: Any) -> Any:
 select = view_family(
     "select", lambda x, dim, index: x[at_dim(dim % x.ndim, index)], signature="(input: Tensor, dim: int, index: int)",
     shape=_select_rule, vjp=dict(x=lambda g, x_shape, dim, index: select_backward(g, x_shape, dim, index)),
-    samples=lambda: [sample(reals(2, 3), 1, -1), sample(reals(3), 0, 1), ErrorSample((reals(3), 0, 3), "index 3 out of range")],
+    samples=lambda: [
+        sample(reals(2, 3), 1, -1), sample(reals(3), 0, 1), ErrorSample((reals(3), 0, 3), "index 3 out of range")
+    ],
 )  # fmt: skip
 select_backward = op(
     "select_backward", lambda g, size, dim, index: _put(size, g, at_dim(dim % len(size), index)), names="",
@@ -78,8 +82,10 @@ slice_ = view_family(
     samples=lambda: [sample(reals(5, 2), 0, 1, None, 2)],
 )  # fmt: skip
 slice_backward = op(
-    "slice_backward", lambda g, size, dim, start, end, step: _put(size, g, at_dim(dim % len(size), slice(start, end, step))),
-    names="", signature="(g: Tensor, size: int[], dim: int, start: int?, end: int?, step: int)", shape=lambda g, size, *_: size,
+    "slice_backward", lambda g, size, dim, start, end,
+    step: _put(size, g, at_dim(dim % len(size), slice(start, end, step))),
+    names="", signature="(g: Tensor, size: int[], dim: int, start: int?, end: int?, step: int)", shape=lambda g, size,
+    *_: size,
     vjp=dict(g=lambda g, dim, start, end, step: slice_(g, dim, start, end, step)),
 )  # fmt: skip
 
@@ -92,7 +98,9 @@ def narrowed(x: Any, dim: int, start: int, length: int) -> tuple[int, int]:
     if length < 0:
         raise ShapeError("narrow(): length must be non-negative.")
     if not -size <= start <= size:
-        raise ShapeError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})", code="GC305")
+        raise ShapeError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})", code="GC305"
+        )
     low = start + size if start < 0 else start
     if low + length > size:
         raise ShapeError(f"start ({low}) + length ({length}) exceeds dimension size ({size}).")
@@ -105,7 +113,9 @@ def resolved(shape: Shape, dim: int, start: int, length: int) -> tuple[int, int]
     return low, low + length
 
 
-@composite("torch Tensor", "(input: Tensor, dim: int, start: int, length: int)", samples=lambda: [sample(reals(2, 5), 1, 1, 3)])
+@composite(
+    "torch Tensor", "(input: Tensor, dim: int, start: int, length: int)", samples=lambda: [sample(reals(2, 5), 1, 1, 3)]
+)
 def narrow(x: Any, dim: int, start: int, length: int) -> Any:
     """Return `length` elements of a dimension from `start` on."""
     return slice_(x, dim, *narrowed(x, dim, start, length), 1)
@@ -132,10 +142,14 @@ diagonal = view_family(
     "diagonal", lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2), shape=_diagonal_rule,
     signature="(input: Tensor, offset: int=0, dim1: int=0, dim2: int=1)",
     vjp=dict(x=lambda g, x_shape, offset, dim1, dim2: diagonal_backward(g, x_shape, offset, dim1, dim2)),
-    samples=lambda: [sample(reals(3, 4)), sample(reals(2, 3, 4), 1, -1, 0), ErrorSample((reals(2, 2), 0, 1, 1), "cannot be identical")],
+    samples=lambda: [
+        sample(reals(3, 4)), sample(reals(2, 3, 4), 1, -1, 0),
+        ErrorSample((reals(2, 2), 0, 1, 1), "cannot be identical")
+    ],
 )  # fmt: skip
 diagonal_backward = op(
-    "diagonal_backward", lambda g, size, offset, dim1, dim2: put_diagonal(np.zeros(size, g.dtype), g, offset, dim1, dim2), names="",
+    "diagonal_backward", lambda g, size, offset, dim1,
+    dim2: put_diagonal(np.zeros(size, g.dtype), g, offset, dim1, dim2), names="",
     signature="(g: Tensor, size: int[], offset: int, dim1: int, dim2: int)", shape=lambda g, size, *_: size,
     vjp=dict(g=lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2)),
 )  # fmt: skip
@@ -161,7 +175,8 @@ def unbind_shapes(x: Any, dim: int = 0) -> tuple[Shape, ...]:
 
 
 unbind = view_family(
-    "unbind", lambda x, dim=0: tuple(x[at_dim(dim % x.ndim, i)] for i in range(x.shape[dim])), shape=unbind_shapes, zeros=True,
+    "unbind", lambda x, dim=0: tuple(x[at_dim(dim % x.ndim, i)] for i in range(x.shape[dim])), shape=unbind_shapes,
+    zeros=True,
     signature="(input: Tensor, dim: int=0)", vjp=dict(x=lambda g, dim: joining.stack(all_of(g), dim)),
     samples=lambda: [sample(reals(2, 3), 1), sample(reals(1, 2))],
 )  # fmt: skip
@@ -195,10 +210,14 @@ def _checked(x: Any, split_sizes: Sequence[int], dim: int = 0) -> Sequence[int]:
         raise ShapeError("split expects at least a 1-dimensional tensor")
     size = x.shape[normalize_dim(dim, x.ndim)]
     if any(n < 0 for n in split_sizes):
-        raise ShapeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}")
+        raise ShapeError(
+            "split_with_sizes expects split_sizes have only non-negative entries, but got "
+            f"split_sizes={list(split_sizes)}"
+        )
     if sum(split_sizes) != size:
         raise ShapeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {dim}), but got "
+            f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {dim}), "
+            "but got "
             f"split_sizes={list(split_sizes)}"
         )
     return split_sizes
@@ -223,22 +242,28 @@ _JOIN = dict(x=lambda g, dim: joining.cat(all_of(g), dim))
 _SPLIT = "({}: Tensor, split_size{}: {}, dim: int=0)"
 
 split = view_family(
-    "split", lambda x, split_size, dim=0: _cut(x, _lengths(x, split_size, dim), dim), shape=split_rule, zeros=True, vjp=_JOIN,
-    signature="(tensor: Tensor, split_size_or_sections: int, dim: int=0)", names="torch", samples=lambda: [sample(reals(2, 5), 2, 1)],
+    "split", lambda x, split_size, dim=0: _cut(x, _lengths(x, split_size, dim), dim), shape=split_rule, zeros=True,
+    vjp=_JOIN,
+    signature="(tensor: Tensor, split_size_or_sections: int, dim: int=0)", names="torch",
+    samples=lambda: [sample(reals(2, 5), 2, 1)],
 )  # fmt: skip
 split_with_sizes = view_family(
-    "split_with_sizes", lambda x, split_sizes, dim=0: _cut(x, _checked(x, split_sizes, dim), dim), shape=split_sizes_rule,
-    zeros=True, vjp=_JOIN, signature=_SPLIT.format("input", "s", "int[]"), samples=lambda: [sample(reals(2, 5), (1, 4), 1)],
+    "split_with_sizes", lambda x, split_sizes, dim=0: _cut(x, _checked(x, split_sizes, dim), dim),
+    shape=split_sizes_rule,
+    zeros=True, vjp=_JOIN, signature=_SPLIT.format("input", "s", "int[]"),
+    samples=lambda: [sample(reals(2, 5), (1, 4), 1)],
 )  # fmt: skip
 spelling("torch.split", split_with_sizes, "(tensor: Tensor, split_size_or_sections: int[], dim: int=0)")
 spelling("Tensor.split", split, _SPLIT.format("input", "", "int"))
 spelling("Tensor.split", split_with_sizes, _SPLIT.format("input", "", "int[]"))
 unsafe_split = op(
-    "unsafe_split", lambda x, split_size, dim=0: _cut(x, _lengths(x, split_size, dim), dim), shape=split_rule, zeros=True, vjp=_JOIN,
+    "unsafe_split", lambda x, split_size, dim=0: _cut(x, _lengths(x, split_size, dim), dim), shape=split_rule,
+    zeros=True, vjp=_JOIN,
     signature=_SPLIT.format("input", "", "int"), samples=lambda: [sample(reals(2, 5), 2, 1)],
 )  # fmt: skip
 unsafe_split_with_sizes = op(
-    "unsafe_split_with_sizes", lambda x, split_sizes, dim=0: _cut(x, _checked(x, split_sizes, dim), dim), shape=split_sizes_rule,
+    "unsafe_split_with_sizes", lambda x, split_sizes, dim=0: _cut(x, _checked(x, split_sizes, dim), dim),
+    shape=split_sizes_rule,
     zeros=True, vjp=_JOIN, signature=_SPLIT.format("input", "s", "int[]"),
 )  # fmt: skip
 
@@ -272,7 +297,9 @@ def _sections(size: int, count: int) -> list[int]:
     return [(i + 1) * small + min(i + 1, larger) for i in range(count)]
 
 
-@composite("torch Tensor", "(input: Tensor, indices_or_sections: int, dim: int=0)", samples=lambda: [sample(reals(2, 5), 2, 1)])
+@composite(
+    "torch Tensor", "(input: Tensor, indices_or_sections: int, dim: int=0)", samples=lambda: [sample(reals(2, 5), 2, 1)]
+)
 def tensor_split(x: Any, sections: int, dim: int = 0) -> tuple[Any, ...]:
     """Return sections of nearly equal length."""
     if not x.ndim:
@@ -304,20 +331,28 @@ def _even_split(name: str, least: int, dim_of: Any) -> None:
 
     def check(x: Any) -> int:
         if x.ndim < least:
-            raise ShapeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {x.ndim} dimensions!")
+            raise ShapeError(
+                f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {x.ndim} "
+                "dimensions!"
+            )
         return dim_of(x)  # type: ignore[no-any-return]
 
     def by_count(x: Any, sections: int) -> Any:
         dim = check(x)
         if sections <= 0 or x.shape[dim] % sections:
             raise ShapeError(
-                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {x.shape[dim]} is not divisible "
+                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {x.shape[dim]} "
+                "is not divisible "
                 f"by the split_size {sections}!"
             )
         return tensor_split(x, sections, dim)
 
-    composite("torch Tensor", "(input: Tensor, sections: int)", name=name, samples=lambda: [sample(reals(2, 4, 6), 2)])(by_count)
-    composite("torch Tensor", "(input: Tensor, indices: int[])", name=name)(lambda x, indices: split_at(x, indices, check(x)))
+    composite("torch Tensor", "(input: Tensor, sections: int)", name=name, samples=lambda: [sample(reals(2, 4, 6), 2)])(
+        by_count
+    )
+    composite("torch Tensor", "(input: Tensor, indices: int[])", name=name)(
+        lambda x, indices: split_at(x, indices, check(x))
+    )
 
 
 _even_split("hsplit", 1, lambda x: 0 if x.ndim == 1 else 1)

@@ -15,7 +15,7 @@ from gradcli.ops import arithmetic, comparison, exponential, magnitude
 from gradcli.ops._families import NUMBER_FIRST, TENSORS, WITH_NUMBER, elementwise, not_implemented
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import positive, reals, sample, unary
+from gradcli.ops._samples import Constant, positive, reals, sample, unary
 from gradcli.ops._scipy import special as scipy_special
 
 EVERYWHERE = "torch Tensor special"
@@ -94,7 +94,8 @@ def _digamma(x: Any) -> Any:
 
 
 digamma = _one(
-    "digamma", r"\psi(x)", _digamma, names="torch Tensor special special.psi", vjp=dict(x=lambda g, x: g * polygamma(1, x)),
+    "digamma", r"\psi(x)", _digamma, names="torch Tensor special special.psi",
+    vjp=dict(x=lambda g, x: g * polygamma(1, x)),
     samples=unary(positive),
 )  # fmt: skip
 
@@ -139,7 +140,8 @@ def _mvlgamma_slope(g: Any, x: Any, p: int) -> Any:
 
 
 mvlgamma = elementwise(
-    "mvlgamma", r"\ln \Gamma_p(x)", _mvlgamma, names="torch Tensor special.multigammaln", signature="(input: Tensor, p: int)",
+    "mvlgamma", r"\ln \Gamma_p(x)", _mvlgamma, names="torch Tensor special.multigammaln",
+    signature="(input: Tensor, p: int)",
     takes=("mvlgamma", "float"),
     shape=_mvlgamma_rule, vjp=dict(x=_mvlgamma_slope), samples=(sample(reals(2.5, 4)(3), 2),),
 )  # fmt: skip
@@ -150,12 +152,14 @@ def _igamma_slope(g: Any, x: Any, y: Any) -> Any:
 
 
 igamma = elementwise(
-    "igamma", r"\frac{\gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammainc")(x, y).astype(y.dtype), takes=("igamma_cpu", "float"),
+    "igamma", r"\frac{\gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammainc")(x, y).astype(y.dtype),
+    takes=("igamma_cpu", "float"),
     signature=TENSORS,
     names="torch Tensor special.gammainc", vjp=dict(x=not_implemented("igamma: input"), y=_igamma_slope),
 )  # fmt: skip
 igammac = elementwise(
-    "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y).astype(y.dtype), takes=("igammac_cpu", "float"),
+    "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y).astype(y.dtype),
+    takes=("igammac_cpu", "float"),
     signature=TENSORS,
     names="torch Tensor special.gammaincc",
     vjp=dict(x=not_implemented("igammac: input"), y=lambda g, x, y: -_igamma_slope(g, x, y)),
@@ -203,34 +207,41 @@ def _zeta_slope(g: Any, x: Any, y: Any) -> Any:
 
 
 zeta = elementwise(
-    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=TENSORS, grad_fn="SpecialZetaBackward0",
+    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=TENSORS,
+    grad_fn="SpecialZetaBackward0",
     vjp=dict(x=not_implemented("zeta"), y=_zeta_slope),
 )  # fmt: skip
 zeta_of_number = elementwise(
-    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=NUMBER_FIRST, grad_fn="SpecialZetaBackward1",
+    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=NUMBER_FIRST,
+    grad_fn="SpecialZetaBackward1",
     vjp=dict(y=_zeta_slope), samples=(sample(2.5, positive(3)),),
 )  # fmt: skip
 zeta_number = elementwise(
-    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=WITH_NUMBER, grad_fn="SpecialZetaBackward2",
+    "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=WITH_NUMBER,
+    grad_fn="SpecialZetaBackward2",
     vjp=dict(x=not_implemented("zeta")),
 )  # fmt: skip
 
 # PyTorch gives these values and no derivative.
-airy_ai = _one("airy_ai", r"\operatorname{Ai}(x)", lambda x: scipy_special("airy")(x)[0], names="special", samples=unary())
-bessel_j0 = _one("bessel_j0", "J_0(x)", _scipy("j0"), names="special", samples=unary())
-bessel_j1 = _one("bessel_j1", "J_1(x)", _scipy("j1"), names="special", samples=unary())
-bessel_y0 = _one("bessel_y0", "Y_0(x)", _scipy("y0"), names="special", samples=unary(positive))
-bessel_y1 = _one("bessel_y1", "Y_1(x)", _scipy("y1"), names="special", samples=unary(positive))
-modified_bessel_i0 = _one("modified_bessel_i0", "I_0(x)", _scipy("i0"), names="special", samples=unary())
-modified_bessel_i1 = _one("modified_bessel_i1", "I_1(x)", _scipy("i1"), names="special", samples=unary())
-modified_bessel_k0 = _one("modified_bessel_k0", "K_0(x)", _scipy("k0"), names="special", samples=unary(positive))
-modified_bessel_k1 = _one("modified_bessel_k1", "K_1(x)", _scipy("k1"), names="special", samples=unary(positive))
+FIXED = (sample(Constant([0.3, 1.5, 2.5], "float64")),)
+airy_ai = _one(
+    "airy_ai", r"\operatorname{Ai}(x)", lambda x: scipy_special("airy")(x)[0], names="special", samples=FIXED
+)
+bessel_j0 = _one("bessel_j0", "J_0(x)", _scipy("j0"), names="special", samples=FIXED)
+bessel_j1 = _one("bessel_j1", "J_1(x)", _scipy("j1"), names="special", samples=FIXED)
+bessel_y0 = _one("bessel_y0", "Y_0(x)", _scipy("y0"), names="special", samples=FIXED)
+bessel_y1 = _one("bessel_y1", "Y_1(x)", _scipy("y1"), names="special", samples=FIXED)
+modified_bessel_i0 = _one("modified_bessel_i0", "I_0(x)", _scipy("i0"), names="special", samples=FIXED)
+modified_bessel_i1 = _one("modified_bessel_i1", "I_1(x)", _scipy("i1"), names="special", samples=FIXED)
+modified_bessel_k0 = _one("modified_bessel_k0", "K_0(x)", _scipy("k0"), names="special", samples=FIXED)
+modified_bessel_k1 = _one("modified_bessel_k1", "K_1(x)", _scipy("k1"), names="special", samples=FIXED)
 scaled_modified_bessel_k0 = _one(
-    "scaled_modified_bessel_k0", "e^x K_0(x)", _scipy("k0e"), names="special", samples=unary(positive)
+    "scaled_modified_bessel_k0", "e^x K_0(x)", _scipy("k0e"), names="special", samples=FIXED
 )
 scaled_modified_bessel_k1 = _one(
-    "scaled_modified_bessel_k1", "e^x K_1(x)", _scipy("k1e"), names="special", samples=unary(positive)
+    "scaled_modified_bessel_k1", "e^x K_1(x)", _scipy("k1e"), names="special", samples=FIXED
 )
 spherical_bessel_j0 = _one(
-    "spherical_bessel_j0", r"\frac{\sin x}{x}", lambda x: np.sinc(x / pi).astype(x.dtype), names="special", samples=unary()
+    "spherical_bessel_j0", r"\frac{\sin x}{x}", lambda x: np.sinc(x / pi).astype(x.dtype), names="special",
+    samples=FIXED
 )

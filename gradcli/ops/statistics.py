@@ -107,26 +107,30 @@ def _std(x: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
 
 
 var = reducing(
-    "var", r"\frac{1}{n - c} \sum (x - \bar x)^2", shape=_spread_rule, dtype=_real_dtype, signature=BY_CORRECTION, names="",
+    "var", r"\frac{1}{n - c} \sum (x - \bar x)^2", shape=_spread_rule, dtype=_real_dtype, signature=BY_CORRECTION,
+    names="",
     kernel=lambda x, dim=None, *, correction=None, keepdim=False: _var(x, dim, correction, keepdim),
     vjp=dict(x=_var_slope),
     samples=_samples,
 )  # fmt: skip
 std = reducing(
-    "std", r"\sqrt{\frac{1}{n - c} \sum (x - \bar x)^2}", shape=_spread_rule, dtype=_real_dtype, signature=BY_CORRECTION,
+    "std", r"\sqrt{\frac{1}{n - c} \sum (x - \bar x)^2}", shape=_spread_rule, dtype=_real_dtype,
+    signature=BY_CORRECTION,
     kernel=lambda x, dim=None, *, correction=None, keepdim=False: _std(x, dim, correction, keepdim),
     vjp=dict(x=_std_slope),
     names="", samples=_samples,
 )  # fmt: skip
 var_mean = reducing(
-    "var_mean", r"\operatorname{var} x, \bar x", shape=_spread_and_mean_rule("var_mean"), dtype=_real_dtype, signature=BY_CORRECTION,
+    "var_mean", r"\operatorname{var} x, \bar x", shape=_spread_and_mean_rule("var_mean"), dtype=_real_dtype,
+    signature=BY_CORRECTION,
     kernel=lambda x, dim=None, *, correction=None, keepdim=False: (
         _var(x, dim, correction, keepdim), np.asarray(reduction.mean.kernel(x, dim, keepdim))[()]
     ),
     outputs=("var", "mean"), vjp=dict(x=_var_mean_slope), names="", samples=_samples,
 )  # fmt: skip
 std_mean = reducing(
-    "std_mean", r"\operatorname{std} x, \bar x", shape=_spread_and_mean_rule("std_mean"), dtype=_real_dtype, signature=BY_CORRECTION,
+    "std_mean", r"\operatorname{std} x, \bar x", shape=_spread_and_mean_rule("std_mean"), dtype=_real_dtype,
+    signature=BY_CORRECTION,
     kernel=lambda x, dim=None, *, correction=None, keepdim=False: (
         _std(x, dim, correction, keepdim), np.asarray(reduction.mean.kernel(x, dim, keepdim))[()]
     ),
@@ -164,7 +168,9 @@ def _weights(fweights: Any, aweights: Any) -> Any:
 
 def _check_cov(x: Any) -> None:
     if x.ndim > 2:
-        raise ShapeError(f"cov(): expected input to have two or fewer dimensions but got an input with {x.ndim} dimensions")
+        raise ShapeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {x.ndim} dimensions"
+        )
     if dtype_name(x) == "bool":
         raise DtypeError("cov(): bool dtype is not supported for input")
 
@@ -204,7 +210,9 @@ def cov(x: Any, correction: int = 1, fweights: Any = None, aweights: Any = None)
 def corrcoef(x: Any) -> Any:
     """Return the correlation coefficients of variables in rows, observed in columns."""
     if x.ndim > 2:
-        raise ShapeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {x.ndim} dimensions")
+        raise ShapeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {x.ndim} dimensions"
+        )
     c = cov(x)
     if c.ndim == 0:
         return arithmetic.div(c, c)

@@ -14,7 +14,10 @@ from gradcli.ops._families import Shape, broadcast_shapes
 from gradcli.ops._layout import common_order, ordered
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import index as integers, mask as booleans, real as reals, sample
+from gradcli.ops._samples import index as integers
+from gradcli.ops._samples import mask as booleans
+from gradcli.ops._samples import real as reals
+from gradcli.ops._samples import sample
 from gradcli.ops._signature import is_tensor
 
 
@@ -42,7 +45,8 @@ def _check_tensor(x: Any, index: Any, dim: int, number: int) -> None:
         for at in range(index.ndim):
             if dim + at >= x.ndim or index.shape[at] != x.shape[dim + at]:
                 raise ShapeError(
-                    f"The shape of the mask {list(index.shape)} at index {at} does not match the shape of the indexed tensor "
+                    f"The shape of the mask {list(index.shape)} at index {at} does not match the shape of the indexed "
+                    "tensor "
                     f"{list(x.shape)} at index {dim + at}"
                 )
         return
@@ -93,9 +97,7 @@ def _result_order(x: Any, indices: Sequence[Any], shape: Shape) -> tuple[int, ..
     at = taken[0] if taken == list(range(taken[0], taken[-1] + 1)) else 0
     rest = [x.strides[d] for d in range(x.ndim) if d not in taken]
     source = (*rest[:at], *(0,) * len(common), *rest[at:])
-    others = [
-        (*(0,) * at, *np.broadcast_to(v, common).strides, *(0,) * (len(rest) - at)) for v in vectors
-    ]
+    others = [(*(0,) * at, *np.broadcast_to(v, common).strides, *(0,) * (len(rest) - at)) for v in vectors]
     return common_order(shape, [source, *others])
 
 
@@ -120,7 +122,8 @@ def _put_rule(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = Fa
     found = _index_rule(x, indices)
     if found is not None and not _fits(values.shape, found):
         raise ShapeError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape {list(found)}"
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(found)}"
         )
     return x.shape  # type: ignore[no-any-return]
 
@@ -140,7 +143,8 @@ def _index_put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = F
 
 
 index_put = op(
-    "index_put", lambda x, indices, values, accumulate=False: _index_put(x, indices, values, accumulate), shape=_put_rule,
+    "index_put", lambda x, indices, values, accumulate=False: _index_put(x, indices, values, accumulate),
+    shape=_put_rule,
     signature="(input: Tensor, indices: Tensor[], values: Tensor, accumulate: bool=False)",
     vjp=dict(
         x=lambda g, indices, values_shape, accumulate: g if accumulate else index_put(
@@ -148,7 +152,8 @@ index_put = op(
         values=lambda g, indices: index(g, indices),
     ),
     samples=lambda: [
-        sample(reals(3, 2), [integers([0, 2])], reals(2, 2)), sample(reals(3, 2), [integers([0, 0]), integers([1, 1])], reals(2), True),
+        sample(reals(3, 2), [integers([0, 2])], reals(2, 2)),
+        sample(reals(3, 2), [integers([0, 0]), integers([1, 1])], reals(2), True),
         sample(reals(3), [booleans([True, False, True])], reals(2)),
     ],
 )  # fmt: skip
@@ -156,7 +161,9 @@ index_put = op(
 
 def _is_several(items: Sequence[Any]) -> bool:
     """Return whether a list stands for a tuple of indices, as it does where it holds more than numbers."""
-    return len(items) < 32 and any(i is None or i is Ellipsis or isinstance(i, (slice, list, tuple)) or is_tensor(i) for i in items)
+    return len(items) < 32 and any(
+        i is None or i is Ellipsis or isinstance(i, (slice, list, tuple)) or is_tensor(i) for i in items
+    )
 
 
 def _as_index(item: Any) -> Any:
@@ -207,7 +214,9 @@ def _slice(x: Any, dim: int, item: slice) -> Any:
 
 
 def _is_whole(x: Any, dim: int, item: slice) -> bool:
-    start, stop, step = item.indices(x.shape[dim]) if not any(map(is_tensor, (item.start, item.stop, item.step))) else (1, 0, 1)
+    start, stop, step = (
+        item.indices(x.shape[dim]) if not any(map(is_tensor, (item.start, item.stop, item.step))) else (1, 0, 1)
+    )
     return (start, stop, step) == (0, x.shape[dim], 1)
 
 
@@ -226,7 +235,8 @@ def _check_count(x: Any, items: Sequence[Any]) -> int:
     taken = sum(map(_taken, items))
     if not x.ndim and any(_number(i) is not None for i in items):
         raise ShapeError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor "
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+            "0-dim tensor "
             "to a number", code="GC304",
         )  # fmt: skip
     if not x.ndim and any(isinstance(i, slice) for i in items):
@@ -282,4 +292,3 @@ def _by_tensors(x: Any, tensors: dict[int, Any]) -> Any:
         indices.append(found)
         dim += found.ndim if found is not None and is_mask(found) else 1
     return index(x, indices)
-

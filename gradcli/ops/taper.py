@@ -11,7 +11,8 @@ from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import creation, joining, rearrange
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import as_dtype
-from gradcli.ops._samples import real as reals, sample
+from gradcli.ops._samples import real as reals
+from gradcli.ops._samples import sample
 from gradcli.types.dtype import DEFAULT, is_differentiable
 
 _LENGTH = "(window_length: int, periodic: bool=True, {}*, dtype: dtype?=None)"
@@ -41,7 +42,9 @@ def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, dtype: str | None = None
 ) -> Any:
     """Return Hamming's window, a raised cosine."""
-    return _window("hamming", window_length, periodic, dtype, lambda n, period: alpha - beta * np.cos(2 * np.pi * n / period))
+    return _window(
+        "hamming", window_length, periodic, dtype, lambda n, period: alpha - beta * np.cos(2 * np.pi * n / period)
+    )
 
 
 @composite("torch", _LENGTH.format(""))
@@ -68,8 +71,12 @@ def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0,
     )  # fmt: skip
 
 
-@composite("torch", "(x: Tensor, N: int?=None, increasing: bool=False)", samples=lambda: [sample(reals(3)), sample(reals(2), 4, True)])
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803 - PyTorch's name
+@composite(
+    "torch",
+    "(x: Tensor, N: int?=None, increasing: bool=False)",
+    samples=lambda: [sample(reals(3)), sample(reals(2), 4, True)],
+)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Return the matrix whose columns are the powers of x."""
     if x.ndim != 1:
         raise ShapeError("x must be a one-dimensional tensor.")

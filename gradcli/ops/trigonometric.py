@@ -20,20 +20,19 @@ def _is_complex(x: Any) -> bool:
     return dtype_name(x).startswith("complex")
 
 
-def _inverse_root(x: Any) -> Any:
-    return arithmetic.rsqrt(x)
-
-
 sin = elementwise("sin", r"\sin x", lambda x: np.sin(x), vjp=dict(x=lambda g, x: g * conj(cos(x))), samples=unary())
 cos = elementwise("cos", r"\cos x", lambda x: np.cos(x), vjp=dict(x=lambda g, x: g * -conj(sin(x))), samples=unary())
-tan = elementwise("tan", r"\tan x", lambda x: np.tan(x), vjp=dict(x=lambda g, out: g * conj(1 + out * out)), samples=unary(reals(-1.2, 1.2)))
+tan = elementwise(
+    "tan", r"\tan x", lambda x: np.tan(x), vjp=dict(x=lambda g, out: g * conj(1 + out * out)),
+    samples=unary(reals(-1.2, 1.2))
+)
 asin = elementwise(
     "asin", r"\arcsin x", lambda x: np.arcsin(x), names="torch Tensor " + aliases("arcsin"),
-    vjp=dict(x=lambda g, x: g * conj(_inverse_root(-x * x + 1))), samples=unary(inside),
+    vjp=dict(x=lambda g, x: g * conj(arithmetic.rsqrt(-x * x + 1))), samples=unary(inside),
 )  # fmt: skip
 acos = elementwise(
     "acos", r"\arccos x", lambda x: np.arccos(x), names="torch Tensor " + aliases("arccos"),
-    vjp=dict(x=lambda g, x: g * conj(-_inverse_root(-x * x + 1))), samples=unary(inside),
+    vjp=dict(x=lambda g, x: g * conj(-arithmetic.rsqrt(-x * x + 1))), samples=unary(inside),
 )  # fmt: skip
 atan = elementwise(
     "atan", r"\arctan x", lambda x: np.arctan(x), names="torch Tensor " + aliases("arctan"),
@@ -53,8 +52,12 @@ atan2 = elementwise(
     names="torch Tensor " + aliases("arctan2"), samples=pairs(real, nonzero),
     vjp=dict(x=lambda g, x, y: _atan2_scale(g, x, y) * y, y=lambda g, x, y: _atan2_scale(g, x, y) * -x),
 )  # fmt: skip
-sinh = elementwise("sinh", r"\sinh x", lambda x: np.sinh(x), vjp=dict(x=lambda g, x: g * conj(cosh(x))), samples=unary())
-cosh = elementwise("cosh", r"\cosh x", lambda x: np.cosh(x), vjp=dict(x=lambda g, x: g * conj(sinh(x))), samples=unary())
+sinh = elementwise(
+    "sinh", r"\sinh x", lambda x: np.sinh(x), vjp=dict(x=lambda g, x: g * conj(cosh(x))), samples=unary()
+)
+cosh = elementwise(
+    "cosh", r"\cosh x", lambda x: np.cosh(x), vjp=dict(x=lambda g, x: g * conj(sinh(x))), samples=unary()
+)
 tanh_backward = op(
     "tanh_backward", lambda grad_output, y: grad_output * conj(1 - y * y), names="",
     signature="(grad_output: Tensor, output: Tensor)", shape=lambda grad_output, y: grad_output.shape,
@@ -69,12 +72,14 @@ tanh = elementwise(
 )  # fmt: skip
 asinh = elementwise(
     "asinh", r"\operatorname{arsinh} x", lambda x: np.arcsinh(x), names="torch Tensor " + aliases("arcsinh"),
-    vjp=dict(x=lambda g, x: g * conj(_inverse_root(x * x + 1))), samples=unary(),
+    vjp=dict(x=lambda g, x: g * conj(arithmetic.rsqrt(x * x + 1))), samples=unary(),
 )  # fmt: skip
 
 
 def _acosh_slope(g: Any, x: Any) -> Any:
-    return g * (conj(_inverse_root(x + 1) * _inverse_root(x - 1)) if _is_complex(x) else _inverse_root(x * x - 1))
+    if _is_complex(x):
+        return g * conj(arithmetic.rsqrt(x + 1) * arithmetic.rsqrt(x - 1))
+    return g * arithmetic.rsqrt(x * x - 1)
 
 
 acosh = elementwise(
@@ -109,5 +114,6 @@ def _sinc_slope(g: Any, x: Any) -> Any:
 
 
 sinc = elementwise(
-    "sinc", r"\frac{\sin \pi x}{\pi x}", _sinc, names="torch Tensor special", vjp=dict(x=_sinc_slope), samples=unary(nonzero)
+    "sinc", r"\frac{\sin \pi x}{\pi x}", _sinc, names="torch Tensor special", vjp=dict(x=_sinc_slope),
+    samples=unary(nonzero)
 )

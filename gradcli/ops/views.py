@@ -10,11 +10,13 @@ import numpy as np
 
 from gradcli.errors import ShapeError
 from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
-from gradcli.ops._families import Shape, broadcast_shapes, normalize_dim, normalize_dims, view as view_family
+from gradcli.ops._families import Shape, broadcast_shapes, normalize_dim, normalize_dims
+from gradcli.ops._families import view as view_family
 from gradcli.ops._layout import copied
 from gradcli.ops._op import attribute, composite, op, spelling
 from gradcli.ops._promotion import as_dtype, dtype_name
-from gradcli.ops._samples import ErrorSample, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import real as reals
 
 SIZES = "(input: Tensor, *size: int[])"
 
@@ -29,7 +31,8 @@ def infer_size(size: Sequence[int], numel: int) -> Shape:
     known = prod(n for n in size if n != -1)
     if -1 in size and not known and not numel:
         raise ShapeError(
-            f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be any "
+            f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 "
+            "can be any "
             "value and is ambiguous"
         )
     if -1 in size and known and numel % known == 0:
@@ -84,7 +87,9 @@ _BACK = dict(x=lambda g, x_shape: reshape(g, x_shape))
 alias = view_family("alias", lambda x: x[...], names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))
 view = view_family(
     "view", _view_kernel, names="Tensor", signature=SIZES, shape=_view_rule, vjp=_BACK,
-    samples=lambda: [sample(reals(2, 6), (3, -1)), sample(reals(), (1, 1)), ErrorSample((reals(2, 3), (4,)), "is invalid for input")],
+    samples=lambda: [
+        sample(reals(2, 6), (3, -1)), sample(reals(), (1, 1)), ErrorSample((reals(2, 3), (4,)), "is invalid for input")
+    ],
 )  # fmt: skip
 
 
@@ -93,17 +98,21 @@ def _bits_rule(x: Any, dtype: str) -> Shape:
     if old == new:
         return x.shape  # type: ignore[no-any-return]
     if not x.ndim:
-        raise ShapeError(f"self.dim() cannot be 0 to view {scalar_type(x)} as {SCALAR_TYPES[dtype]} (different element sizes)")
+        raise ShapeError(
+            f"self.dim() cannot be 0 to view {scalar_type(x)} as {SCALAR_TYPES[dtype]} (different element sizes)"
+        )
     if x.shape[-1] * old % new:
         raise ShapeError(
-            f"self.size(-1) must be divisible by {new // old} to view {scalar_type(x)} as {SCALAR_TYPES[dtype]} (different element "
+            f"self.size(-1) must be divisible by {new // old} to view {scalar_type(x)} as {SCALAR_TYPES[dtype]} "
+            "(different element "
             f"sizes), but got {x.shape[-1]}"
         )
     return (*x.shape[:-1], x.shape[-1] * old // new)
 
 
 view_dtype = view_family(
-    "view", lambda x, dtype: x.view(as_dtype(dtype)), names="Tensor", signature="(input: Tensor, dtype: dtype)", shape=_bits_rule,
+    "view", lambda x, dtype: x.view(as_dtype(dtype)), names="Tensor", signature="(input: Tensor, dtype: dtype)",
+    shape=_bits_rule,
     dtype=lambda x, dtype: dtype, notes="the same bits, without a derivative",
 )  # fmt: skip
 _reshape_alias = view_family("_reshape_alias", _view_kernel, names="", signature=SIZES, shape=_view_rule, vjp=_BACK)
@@ -147,7 +156,9 @@ def reshape_as(x: Any, other: Any) -> Any:
     return reshape(x, other.shape)
 
 
-@composite("torch Tensor", "(input: Tensor, start_dim: int=0, end_dim: int=-1)", samples=lambda: [sample(reals(2, 3, 4), 1)])
+@composite(
+    "torch Tensor", "(input: Tensor, start_dim: int=0, end_dim: int=-1)", samples=lambda: [sample(reals(2, 3, 4), 1)]
+)
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Return x with the dimensions from start_dim to end_dim made one."""
     start, end = normalize_dim(start_dim, x.ndim), normalize_dim(end_dim, x.ndim)
@@ -166,7 +177,9 @@ def ravel(x: Any) -> Any:
     return view(contiguous(x), (-1,))
 
 
-@composite("torch Tensor", "(input: Tensor, dim: int, *sizes: int[])", samples=lambda: [sample(reals(2, 6), 1, (2, -1))])
+@composite(
+    "torch Tensor", "(input: Tensor, dim: int, *sizes: int[])", samples=lambda: [sample(reals(2, 6), 1, (2, -1))]
+)
 def unflatten(x: Any, dim: int, sizes: Shape) -> Any:
     """Return x with one dimension split into several."""
     at = normalize_dim(dim, x.ndim)
@@ -177,7 +190,8 @@ def unflatten(x: Any, dim: int, sizes: Shape) -> Any:
     known = prod(n for n in sizes if n != -1)
     if (x.shape[at] % known if -1 in sizes and known else x.shape[at] != known) or (-1 in sizes and not known):
         raise ShapeError(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} ({x.shape[at]}) in the input tensor"
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} ({x.shape[at]}) in "
+            "the input tensor"
         )
     found = infer_size(sizes, x.shape[at])
     return view(x, (*x.shape[:at], *found, *x.shape[at + 1 :]))
@@ -188,7 +202,8 @@ def _expand_rule(x: Any, size: Shape) -> Shape:
     extra = len(size) - x.ndim
     if extra < 0:
         raise ShapeError(
-            f"expand(torch.{scalar_type(x)}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
+            f"expand(torch.{scalar_type(x)}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of sizes "
+            f"provided ({len(size)}) must be "
             f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
         )
     return tuple(_expanded(x, size, at, extra) for at in range(len(size)))
@@ -198,21 +213,25 @@ def _expanded(x: Any, size: Shape, at: int, extra: int) -> int:
     n = size[at]
     if at < extra:
         if n < 0:
-            raise ShapeError(f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {at}")
+            raise ShapeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {at}"
+            )
         return n
     own = x.shape[at - extra]
     if n == -1 or n == own:
         return own  # type: ignore[no-any-return]
     if own != 1:
         raise ShapeError(
-            f"The expanded size of the tensor ({n}) must match the existing size ({own}) at non-singleton dimension {at}.  "
+            f"The expanded size of the tensor ({n}) must match the existing size ({own}) at non-singleton dimension "
+            f"{at}.  "
             f"Target sizes: {list(size)}.  Tensor sizes: {list(x.shape)}"
         )
     return n
 
 
 expand = view_family(
-    "expand", lambda x, size: np.broadcast_to(x, _expand_rule(x, size)), names="Tensor", signature=SIZES, shape=_expand_rule,
+    "expand", lambda x, size: np.broadcast_to(x, _expand_rule(x, size)), names="Tensor", signature=SIZES,
+    shape=_expand_rule,
     vjp=dict(x=lambda g: g), samples=lambda: [sample(reals(2, 1), (2, 3)), sample(reals(3), (2, -1))],
 )  # fmt: skip
 
@@ -264,8 +283,10 @@ def restore_ones(g: Any, shape: Shape) -> Any:
 
 
 squeeze = view_family(
-    "squeeze", lambda x: np.squeeze(x), signature="(input: Tensor)", shape=lambda x: _without(x, _ones(x, range(x.ndim))),
-    vjp=dict(x=lambda g, x_shape: restore_ones(g, x_shape)), samples=lambda: [sample(reals(2, 1, 3, 1)), sample(reals(2))],
+    "squeeze", lambda x: np.squeeze(x), signature="(input: Tensor)",
+    shape=lambda x: _without(x, _ones(x, range(x.ndim))),
+    vjp=dict(x=lambda g, x_shape: restore_ones(g, x_shape)),
+    samples=lambda: [sample(reals(2, 1, 3, 1)), sample(reals(2))],
 )  # fmt: skip
 squeeze_dim = view_family(
     "squeeze", lambda x, dim: _squeezed(x, dim), grad_fn="SqueezeBackward1", signature="(input: Tensor, dim: int)",
@@ -305,14 +326,17 @@ def _t_rule(x: Any) -> Shape:
 
 t = view_family(
     "t", lambda x: x.T, signature="(input: Tensor)", shape=_t_rule, vjp=dict(x=lambda g: t(g)),
-    samples=lambda: [sample(reals(2, 3)), sample(reals(3)), ErrorSample((reals(2, 2, 2),), "expects a tensor with <= 2 dimensions")],
+    samples=lambda: [
+        sample(reals(2, 3)), sample(reals(3)), ErrorSample((reals(2, 2, 2),), "expects a tensor with <= 2 dimensions")
+    ],
 )  # fmt: skip
 
 
 def _permute_dims(x: Any, dims: Sequence[int]) -> tuple[int, ...]:
     if len(dims) != x.ndim:
         raise ShapeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "ordering of "
             f"dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
         )
     found = tuple(normalize_dim(d, x.ndim) for d in dims)
@@ -328,17 +352,22 @@ def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
 
 permute = view_family(
     "permute", lambda x, dims: np.transpose(x, dims), signature="(input: Tensor, *dims: int[])",
-    shape=lambda x, dims: tuple(x.shape[d] for d in _permute_dims(x, dims)), vjp=dict(x=lambda g, dims: permute(g, _inverse(dims))),
+    shape=lambda x, dims: tuple(x.shape[d] for d in _permute_dims(x, dims)),
+    vjp=dict(x=lambda g, dims: permute(g, _inverse(dims))),
     samples=lambda: [sample(reals(2, 3, 4), (2, 0, 1)), sample(reals(2, 3, 4), (-1, 0, 1))],
 )  # fmt: skip
 
 
-@composite("torch.movedim Tensor.movedim torch.moveaxis Tensor.moveaxis", "(input: Tensor, source: int[1], destination: int[1])")
+@composite(
+    "torch.movedim Tensor.movedim torch.moveaxis Tensor.moveaxis",
+    "(input: Tensor, source: int[1], destination: int[1])",
+)
 def movedim(x: Any, source: Sequence[int], destination: Sequence[int]) -> Any:
     """Return x with some dimensions at other positions, the rest in their order."""
     if len(source) != len(destination):
         raise ShapeError(
-            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as "
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same "
+            "number of dims as "
             f"destination ({list(destination)} dims)"
         )
     froms, tos = (tuple(normalize_dim(d, x.ndim) for d in dims) for dims in (source, destination))
@@ -393,4 +422,3 @@ def broadcast_tensors(tensors: Sequence[Any]) -> tuple[Any, ...]:
     """Return tensors expanded to their common shape."""
     shape = broadcast_shapes(*(x.shape for x in tensors))
     return tuple(x if x.shape == shape else expand(x, shape) for x in tensors)
-

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided as strided, sliding_window_view
+from numpy.lib.stride_tricks import as_strided as strided
+from numpy.lib.stride_tricks import sliding_window_view
 
 from gradcli.errors import ShapeError
-from gradcli.ops._families import Shape, normalize_dim, view as view_family
+from gradcli.ops._families import Shape, normalize_dim
+from gradcli.ops._families import view as view_family
 from gradcli.ops._op import op
-from gradcli.ops._samples import ErrorSample, real as reals, sample
+from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import real as reals
 from gradcli.ops.slicing import at_dim
 
 
@@ -53,13 +56,18 @@ def _fold(g: Any, input_shape: Shape, dimension: int, size: int, step: int) -> A
 
 
 unfold = view_family(
-    "unfold", _windows, names="Tensor", signature="(input: Tensor, dimension: int, size: int, step: int)", shape=_unfold_rule,
+    "unfold", _windows, names="Tensor", signature="(input: Tensor, dimension: int, size: int, step: int)",
+    shape=_unfold_rule,
     vjp=dict(x=lambda g, x_shape, dimension, size, step: unfold_backward(g, x_shape, dimension, size, step)),
-    samples=lambda: [sample(reals(2, 5), 1, 3, 1), ErrorSample((reals(2), 0, 3, 1), "maximum size for tensor at dimension 0 is 2")],
+    samples=lambda: [
+        sample(reals(2, 5), 1, 3, 1), ErrorSample((reals(2), 0, 3, 1), "maximum size for tensor at dimension 0 is 2")
+    ],
 )  # fmt: skip
 unfold_backward = op(
-    "unfold_backward", _fold, names="", signature="(g: Tensor, input_shape: int[], dimension: int, size: int, step: int)",
-    shape=lambda g, input_shape, *_: input_shape, vjp=dict(g=lambda g, dimension, size, step: unfold(g, dimension, size, step)),
+    "unfold_backward", _fold, names="",
+    signature="(g: Tensor, input_shape: int[], dimension: int, size: int, step: int)",
+    shape=lambda g, input_shape, *_: input_shape,
+    vjp=dict(g=lambda g, dimension, size, step: unfold(g, dimension, size, step)),
 )  # fmt: skip
 
 
@@ -82,8 +90,10 @@ def _positions(x: Any, size: Shape, stride: Shape, storage_offset: int | None) -
         places += (np.arange(n) * s).reshape((n,) + (1,) * (len(size) - at - 1))
     if places.size and places.max() >= x.size:
         raise ShapeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset or 0}, and itemsize "
-            f"{x.dtype.itemsize} requiring a storage size of {(int(places.max()) + 1) * x.dtype.itemsize} are out of bounds for "
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset or 0}, and "
+            "itemsize "
+            f"{x.dtype.itemsize} requiring a storage size of {(int(places.max()) + 1) * x.dtype.itemsize} are out of "
+            "bounds for "
             f"storage of size {x.size * x.dtype.itemsize}"
         )
     return places
@@ -109,9 +119,11 @@ def _strided_back(g: Any, input_shape: Shape, size: Shape, stride: Shape, storag
 
 
 as_strided = view_family(
-    "as_strided", _strided, shape=_strided_rule, signature="(input: Tensor, size: int[], stride: int[], storage_offset: int?=None)",
+    "as_strided", _strided, shape=_strided_rule,
+    signature="(input: Tensor, size: int[], stride: int[], storage_offset: int?=None)",
     vjp=dict(
-        x=lambda g, x_shape, size, stride, storage_offset: _as_strided_backward(g, x_shape, size, stride, storage_offset)
+        x=lambda g, x_shape, size, stride, storage_offset: _as_strided_backward(
+            g, x_shape, size, stride, storage_offset)
     ),
     notes="the strides are those of a contiguous input", samples=lambda: [sample(reals(3, 3), (2, 2), (1, 2), 1)],
 )  # fmt: skip

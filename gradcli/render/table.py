@@ -6,8 +6,7 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich import box
 from rich.cells import cell_len
@@ -15,8 +14,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gradcli.render.page import SHAPE, TENSOR_HEADS, run_heading, step_heading
 from gradcli.render.tensor_text import PrintOptions, print_options, tensor_text
-from gradcli.report.run import BackwardRow, RunReport, StepRow, TensorRow
+from gradcli.report.run import RunReport, TensorRow
 
 UNLIMITED = 1 << 24
 LONGEST_RULE = 100
@@ -25,8 +25,7 @@ FOLDS = (24, 20, 16)
 WORD_END = re.compile(r"(?<=[_.])|(?<=[a-z0-9])(?=[A-Z])")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Where a report is printed: the terminal's width (None: no line is folded) and how numbers look."""
 
     width: int | None
@@ -66,7 +65,7 @@ def _trimmed(text: str) -> str:
 
 
 def _parts(report: RunReport, page: Page) -> Iterable[RenderableType]:
-    yield _heading(report.spec, f"{report.dtype} · seed {report.manual_seed}")
+    yield _heading(*run_heading(report))
     if report.description:
         yield Text(report.description.strip())
     if report.tensors:
@@ -77,22 +76,12 @@ def _parts(report: RunReport, page: Page) -> Iterable[RenderableType]:
         yield _values(report.tensors, page)
     for number, step in enumerate(report.steps, 1):
         yield Text()
-        yield _heading(step.label or f"Step {number}", _what(step))
+        yield _heading(*step_heading(number, step))
         yield _grads(step.grads, page)
 
 
 def _heading(title: str, note: str = "") -> Text:
     return Text.assemble((title, "bold"), (f"  {note}" if note else "", "dim"))
-
-
-def _what(step: StepRow) -> str:
-    if not isinstance(step, BackwardRow):
-        return f"zero_grad {', '.join(step.zero_grad)}"
-    return "backward " + ", ".join(map(_seeded, step.output, step.v))
-
-
-def _seeded(output: str, v: Any) -> str:
-    return output if isinstance(v, float) else f"{output} with v {list(v.shape)}"
 
 
 def _table(*heads: str) -> Table:
@@ -126,8 +115,8 @@ def _folded(name: str, columns: int) -> str:
 
 
 def _wide_tensors(rows: tuple[TensorRow, ...], fold: int) -> Table:
-    table = _table("name", "op", "shape", "dtype", "requires_grad", "leaf", "grad_fn")
-    table.columns[2].justify = "right"
+    table = _table(*TENSOR_HEADS)
+    table.columns[SHAPE].justify = "right"
     for column in table.columns:
         column.no_wrap = True
     for row in rows:
@@ -187,7 +176,7 @@ def _printed(name: str, what: str, values: Mapping[str, Any], page: Page) -> Tab
         names.overflow = tensors.overflow = "fold"
         names.width = min(max(map(cell_len, (name, *values))), page.width // 3)
         tensors.max_width = max(page.width - names.width - 2, 1)
-        options = replace(options, linewidth=tensors.max_width - CLOSING_BRACKETS)
+        options = options._replace(linewidth=tensors.max_width - CLOSING_BRACKETS)
     for key, value in values.items():
         table.add_row(Text(key, "bold"), _printed_value(value, options))
     return table

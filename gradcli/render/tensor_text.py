@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 EDGE_ITEMS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class PrintOptions:
+class PrintOptions(NamedTuple):
     """How tensors are printed; the defaults are PyTorch's."""
 
     precision: int = 4
@@ -90,8 +88,7 @@ def _edges(array: np.ndarray) -> np.ndarray:
     return array
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
+class _Body(NamedTuple):
     """Element texts in row-major order, and what is needed to set them in brackets."""
 
     texts: _Texts
@@ -103,8 +100,7 @@ class _Body:
         return self.summarized and size > 2 * EDGE_ITEMS
 
 
-@dataclass(frozen=True, slots=True)
-class _Texts:
+class _Texts(NamedTuple):
     """Formatted elements and the width that PyTorch reckons with for one of them."""
 
     items: list[str]

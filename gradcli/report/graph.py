@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from gradcli.report.run import Kind
 
@@ -16,8 +15,7 @@ Edge: TypeAlias = tuple[int, int]
 """The id of the next node and which of its outputs the edge leads to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardNode:
+class ForwardNode(NamedTuple):
     """One value: the op that made it (None for leaves and numbers) and the names that it was made from."""
 
     name: str
@@ -30,8 +28,7 @@ class ForwardNode:
     kind: Kind = "op"
 
 
-@dataclass(frozen=True, slots=True)
-class BackwardNode:
+class BackwardNode(NamedTuple):
     """One grad_fn; `tensor` (and its `shape`) is the leaf that an AccumulateGrad fills, a missing edge is None."""
 
     id: int
@@ -41,15 +38,14 @@ class BackwardNode:
     shape: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GraphReport:
+class GraphReport(NamedTuple):
     """Both views of one spec: forward nodes in evaluation order, backward nodes in the order of their ids."""
 
     spec: str
     description: str | None = None
     forward: tuple[ForwardNode, ...] = ()
     backward: tuple[BackwardNode, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = field(default=())
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class GradFn(Protocol):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +14,7 @@ Kind: TypeAlias = Literal["input", "parameter", "op", "part", "number"]
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TensorRow:
+class TensorRow(NamedTuple):
     """One name and what it holds; a row of kind "number" holds a Python number and has no shape, dtype or grad_fn."""
 
     name: str
@@ -36,8 +34,7 @@ def number_row(name: str, value: Any, op: str | None = None) -> TensorRow:
     return TensorRow(name, "number", op, None, None, False, False, None, value)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BackwardRow:
+class BackwardRow(NamedTuple):
     """One backward step: its outputs, their v (an implicit one is 1.0) and every grad after it."""
 
     label: str | None
@@ -46,8 +43,7 @@ class BackwardRow:
     grads: Mapping[str, Array | None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ZeroGradRow:
+class ZeroGradRow(NamedTuple):
     """One zero_grad step: the names that it was written with and every grad after it."""
 
     zero_grad: tuple[str, ...]
@@ -58,8 +54,7 @@ class ZeroGradRow:
 StepRow: TypeAlias = BackwardRow | ZeroGradRow
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunReport:
+class RunReport(NamedTuple):
     """One evaluated spec: tensors in document order, steps in order, and the errors that ended it, if any."""
 
     spec: str
@@ -68,4 +63,4 @@ class RunReport:
     manual_seed: int = 0
     tensors: tuple[TensorRow, ...] = ()
     steps: tuple[StepRow, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = field(default=())
+    diagnostics: tuple[Diagnostic, ...] = ()

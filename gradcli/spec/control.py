@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FOR = re.compile(r"\s*\(?\s*(?P<targets>\w+(?:\s*,\s*\w+)*)\s*,?\s*\)?\s+in\b")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LoopParts:
     """The names of a loop: what it carries (key, form, slot inside, slot outside), its scopes and its body."""
 
@@ -33,7 +33,7 @@ class LoopParts:
     over_at: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class BranchParts:
     """The names of a branch: both sides, and the names of both (outside, then, else)."""
 

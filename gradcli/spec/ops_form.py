@@ -36,7 +36,7 @@ _FORMS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Op:
     """One entry of `ops` whose names are declared: what is evaluated as a whole."""
 
@@ -52,7 +52,7 @@ class Op:
     uses: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Level:
     """Ops that are ordered among each other: those of the spec and its scopes, of a loop's body, of a branch's side."""
 

@@ -14,7 +14,7 @@ from typing import Literal
 Category = Literal["bool", "int", "float", "complex"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dtype:
     """An element type: its PyTorch name, category and size in bytes."""
 

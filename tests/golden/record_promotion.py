@@ -1,8 +1,8 @@
 """Record torch's promotion of every pair: `python tests/golden/record_promotion.py` writes promotion.json.
 
-Each row is a pair of operands and the dtypes of `a + b`, `a / b` and `a == b`: a tensor is written as its dtype and number of
-dimensions (`int64:1`), a Python number as its type (`float`). What torch refuses is null. Pairs that give complex32, a dtype
-that specs do not have, are left out.
+Each row is a pair of operands and the dtypes of `a + b`, `a / b` and `a == b`: a tensor is written as its dtype and
+number of dimensions (`int64:1`), a Python number as its type (`float`). What torch refuses is null. Pairs that give
+complex32, a dtype that specs do not have, are left out.
 """
 
 from __future__ import annotations

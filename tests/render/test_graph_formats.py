@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from typing import Any
 from xml.dom import minidom
 
@@ -48,7 +47,7 @@ def test_whole_lines_without_trailing_spaces(report: GraphReport, suffix: str, v
 
 def test_json_is_the_contracts() -> None:
     """JSON has both views in one line; a missing edge is null."""
-    text = graph_json.render_graph(replace(GRAPH, forward=GRAPH.forward[:1], backward=GRAPH.backward[3:6]))
+    text = graph_json.render_graph(GRAPH._replace(forward=GRAPH.forward[:1], backward=GRAPH.backward[3:6]))
     assert text.count("\n") == 1
     x = {
         "name": "x", "op": None, "inputs": [], "shape": [5],
@@ -89,7 +88,7 @@ def test_a_shared_node_is_written_once() -> None:
 @pytest.mark.parametrize("view", ["forward", "backward"])
 def test_graphviz_reads_dot(view: View) -> None:
     """Graphviz shows every label as it is, whatever characters a description or a name has."""
-    report = replace(GRAPH, description=NASTY, forward=(replace(GRAPH.forward[0], name='x"\\'), *GRAPH.forward[1:]))
+    report = GRAPH._replace(description=NASTY, forward=(GRAPH.forward[0]._replace(name='x"\\'), *GRAPH.forward[1:]))
     drawn = subprocess.run(
         ["dot", "-Tsvg"], input=dot.render_graph(report, view), capture_output=True, text=True, check=True
     )
@@ -107,7 +106,7 @@ def test_mermaid_escapes_its_labels() -> None:
 @pytest.mark.parametrize("view", ["forward", "backward"])
 def test_pictures_are_well_formed(view: View) -> None:
     """SVG and HTML hold any characters, draw every node and arrow, and refer to nothing outside."""
-    report = replace(GRAPH, spec=NASTY, description=NASTY)
+    report = GRAPH._replace(spec=NASTY, description=NASTY)
     text = svg.render_graph(report, view)
     picture = minidom.parseString(text)
     groups = [g for g in picture.getElementsByTagName("g") if g.getAttribute("class") == "node"]

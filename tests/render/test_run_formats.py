@@ -7,7 +7,6 @@ import io
 import json as stdlib_json
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -150,14 +149,14 @@ def test_json_spells_what_is_not_finite_or_complex() -> None:
 
 def test_json_is_utf8() -> None:
     """Names in any script stand as they are, and bytes of a file name that are no UTF-8 are escaped."""
-    text = json.render_run(replace(ODD, spec="a\udcff.yaml"))
+    text = json.render_run(ODD._replace(spec="a\udcff.yaml"))
     assert '"손실"' in text
     assert stdlib_json.loads(text.encode("utf-8"))["spec"] == "a\udcff.yaml"
 
 
 def test_yaml_is_the_json_data() -> None:
     """YAML reads back as what JSON says, in PyYAML too, but NaN and infinities are numbers."""
-    report = replace(ODD, spec="yes", tensors=ODD.tensors[1:], steps=ODD.steps[1:])
+    report = ODD._replace(spec="yes", tensors=ODD.tensors[1:], steps=ODD.steps[1:])
     documents = list(pyyaml.safe_load_all(yaml.render_run(LAYER) + yaml.render_run(report) + yaml.render_run(BROKEN)))
     assert documents == [stdlib_json.loads(json.render_run(each)) for each in (LAYER, report, BROKEN)]
     value = pyyaml.safe_load(yaml.render_run(ODD))["tensors"]["손실"]["value"]
@@ -167,8 +166,8 @@ def test_yaml_is_the_json_data() -> None:
 @pytest.mark.parametrize("label", ["nan", "a: b # c", "- x", "", "1e5", "\x85\ufeff\x9f 😀", "null", "'\"\\\n", "x "])
 def test_yaml_keeps_any_label(label: str) -> None:
     """A label reads back as the text that it was."""
-    step = replace(LAYER.steps[0], label=label)
-    assert pyyaml.safe_load(yaml.render_run(replace(LAYER, steps=(step,))))["backward"][0]["label"] == label
+    step = LAYER.steps[0]._replace(label=label)
+    assert pyyaml.safe_load(yaml.render_run(LAYER._replace(steps=(step,))))["backward"][0]["label"] == label
 
 
 def test_csv_has_a_row_for_every_element() -> None:
