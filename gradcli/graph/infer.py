@@ -40,26 +40,33 @@ class Inference(Evaluator):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph, Limits())
+        self.tensors = Evaluator(graph, Limits())
         self.found: list[Diagnostic] = []
 
     def all(self) -> None:
         """Infer leaves, statements and steps."""
         for leaf in self.graph.leaves:
             self.leaf(leaf)
+        self.slots = [Symbol(None) if made and value is None else value for made, value in zip(self.made, self.slots, strict=True)]
         self.run(self.graph.statements)
         for step in self.graph.steps:
             if isinstance(step, BackwardStep):
                 self._step(step)
 
     def leaf(self, leaf: LeafValue, override: Any = None) -> None:
-        """Fill a leaf's slot with a symbol."""
+        """Fill a leaf's slot with the symbol of the tensor that its form makes, where that is small."""
         self.made[leaf.slot] = LEAF
         try:
-            super().leaf(leaf, override)
-            self.slots[leaf.slot] = Symbol.of(self.slots[leaf.slot])
+            self.tensors.leaf(leaf, override)
+            self.slots[leaf.slot] = Symbol.of(self.tensors.slots[leaf.slot])
         except SpecError as error:
-            self._note(error)
-            self.slots[leaf.slot] = Symbol(None)
+            if all(isinstance(self.slots[other.slot], Symbol) for other in self._before(leaf)):
+                self._note(error)
+            self.slots[leaf.slot] = None
+
+    def _before(self, leaf: LeafValue) -> Sequence[LeafValue]:
+        """Return the leaves before this one, which it may use."""
+        return self.graph.leaves[: self.graph.leaves.index(leaf)]
 
     def _note(self, error: SpecError) -> None:
         """Keep the findings of an error, limits aside, which only an evaluation can exceed."""

@@ -80,7 +80,8 @@ def refuse_gradient(function: str, **arguments: Any) -> None:
     for name, value in arguments.items():
         if getattr(value, "requires_grad", False):
             raise AutogradError(
-                f"The function '{function}' is not differentiable with respect to argument '{name}'. This input cannot have "
+                f"The function '{function}' is not differentiable with respect to argument '{name}'. This input "
+                "cannot have "
                 "requires_grad True."
             )
 
@@ -93,7 +94,7 @@ def size_text(shape: Shape) -> str:
 def difference_loss(
     name: str, kernel: str, loss: Callable[..., Any], slope: Callable[..., Any], bend: Callable[..., Any]
 ) -> Op:  # fmt: skip
-    """Declare a loss of the difference d = x - target with one number b: loss(d, b), its slope and its second derivative.
+    """Declare a loss of d = x - target with one number b: loss(d, b), its slope and its second derivative.
 
     `bend` speaks ops; the others run on raw data. `kernel` is PyTorch's name in its complaints about dtypes.
     """
@@ -106,7 +107,8 @@ def difference_loss(
         return share(g * dy * bend(x - target, b), x, reduction)
 
     backward = op(
-        f"{name}_backward", lambda dy, x, target, reduction="mean", b=1.0: share(dy, x, reduction) * slope(x - target, b),
+        f"{name}_backward",
+        lambda dy, x, target, reduction="mean", b=1.0: share(dy, x, reduction) * slope(x - target, b),
         names="", signature="(dy: Tensor, input: Tensor, target: Tensor, reduction: str, b: float)",
         shape=lambda dy, x, target, reduction, b: x.shape,
         vjp=dict(
@@ -116,7 +118,8 @@ def difference_loss(
         ),
     )  # fmt: skip
     return op(
-        name, lambda x, target, reduction="mean", b=1.0: reduced_raw(loss(x - target, b), reduction), names="", shape=rule,
+        name, lambda x, target, reduction="mean", b=1.0: reduced_raw(loss(x - target, b), reduction), names="",
+        shape=rule,
         promote=same, signature="(input: Tensor, target: Tensor, reduction: str='mean', b: float=1.0)",
         vjp=dict(
             x=lambda g, x, target, reduction, b: backward(g, x, target, reduction, b),

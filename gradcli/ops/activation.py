@@ -48,7 +48,8 @@ def activation_rule(kernel: Callable[..., Any], check: str | Check | None) -> Ca
 
 
 def activation(
-    name: str, latex: str, kernel: Callable[..., Any], *, check: str | Check | None = None, names: str = "nn.functional",
+    name: str, latex: str, kernel: Callable[..., Any], *, check: str | Check | None = None,
+    names: str = "nn.functional",
     **record: Any,
 ) -> Op:  # fmt: skip
     """Declare an elementwise function of one tensor with numbers as parameters, which keeps the dtype."""
@@ -165,7 +166,8 @@ softshrink_backward = backward_of(
 )  # fmt: skip
 softshrink = activation(
     "softshrink", r"\operatorname{sign}(x) \max(|x| - \lambda, 0)",
-    lambda x, lambd=0.5: np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0)), check=_check_softshrink,
+    lambda x, lambd=0.5: np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0)),
+    check=_check_softshrink,
     signature="(input: Tensor, lambd: Scalar=0.5)", vjp=dict(x=lambda g, x, lambd: softshrink_backward(g, x, lambd)),
     samples=lambda: unary(reals(-3, 3, -0.5, 0.5)),
 )  # fmt: skip
@@ -197,7 +199,8 @@ hardswish = activation(
 
 prelu_kernel_backward = op(
     "_prelu_kernel_backward", lambda dy, x, weight: (np.where(x >= 0, dy, weight * dy), np.where(x >= 0, 0, x * dy)),
-    names="", signature="(dy: Tensor, input: Tensor, weight: Tensor)", outputs=("grad_input", "grad_weight"), zeros=True,
+    names="", signature="(dy: Tensor, input: Tensor, weight: Tensor)", outputs=("grad_input", "grad_weight"),
+    zeros=True,
     shape=lambda dy, x, weight: (x.shape, x.shape),
     vjp=dict(
         dy=lambda g, x, weight: comparison.choose(x >= 0, g[0], g[0] * weight + g[1] * x),
@@ -206,7 +209,8 @@ prelu_kernel_backward = op(
     ),
 )  # fmt: skip
 prelu_kernel = op(
-    "_prelu_kernel", lambda x, weight: np.where(x >= 0, x, weight * x), names="", signature="(input: Tensor, weight: Tensor)",
+    "_prelu_kernel", lambda x, weight: np.where(x >= 0, x, weight * x), names="",
+    signature="(input: Tensor, weight: Tensor)",
     shape=broadcast_rule, vjp={"x, weight": lambda g, x, weight: prelu_kernel_backward(g, x, weight)},
 )  # fmt: skip
 
@@ -249,23 +253,29 @@ rrelu_with_noise_backward = backward_of(
     vjp=dict(dy=lambda g, x, noise: rrelu_with_noise_backward(g, x, noise), x=lambda g: arithmetic.zeros(g)),
 )  # fmt: skip
 rrelu_with_noise = op(
-    "rrelu_with_noise", lambda x, noise, slope: x * noise if noise is not None else np.where(x > 0, x, x * slope), names="",
+    "rrelu_with_noise", lambda x, noise, slope: x * noise if noise is not None else np.where(x > 0, x, x * slope),
+    names="",
     signature="(input: Tensor, noise: Tensor?, slope: float)", shape=lambda x, *_: x.shape,
     vjp=dict(
-        x=lambda g, x, noise, slope: leaky_relu_backward(g, x, slope) if noise is None else rrelu_with_noise_backward(g, x, noise)
+        x=lambda g, x, noise, slope: leaky_relu_backward(
+            g, x, slope) if noise is None else rrelu_with_noise_backward(g, x, noise
+        )
     ),
 )  # fmt: skip
 
 
 def _rrelu(x: Any, lower: float, upper: float, training: bool) -> Any:
     if lower > upper:
-        raise NumericError(f"Lower bound should be less than or equal to the upper bound, got lower={lower:g}, upper={upper:g}")
+        raise NumericError(
+            f"Lower bound should be less than or equal to the upper bound, got lower={lower:g}, upper={upper:g}"
+        )
     require_floating("rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu", x)
     return rrelu_with_noise(x, rrelu_noise(x, lower, upper) if training else None, (lower + upper) / 2)
 
 
 @composite(
-    "nn.functional", "(input: Tensor, lower: float=0.125, upper: float=0.3333333333333333, training: bool=False, inplace: bool=False)",
+    "nn.functional",
+    "(input: Tensor, lower: float=0.125, upper: float=0.3333333333333333, training: bool=False, inplace: bool=False)",
     samples=lambda: unary(reals(-3, 3, 0)),
 )  # fmt: skip
 def rrelu(x: Any, lower: float, upper: float, training: bool, inplace: bool = False) -> Any:
@@ -275,7 +285,8 @@ def rrelu(x: Any, lower: float, upper: float, training: bool, inplace: bool = Fa
 
 
 @composite(
-    "torch", "(input: Tensor, lower: Scalar=0.125, upper: Scalar=0.3333333333333333, training: bool=False)", name="rrelu",
+    "torch", "(input: Tensor, lower: Scalar=0.125, upper: Scalar=0.3333333333333333, training: bool=False)",
+    name="rrelu",
     samples=lambda: unary(reals(-3, 3, 0)),
 )  # fmt: skip
 def torch_rrelu(x: Any, lower: float, upper: float, training: bool) -> Any:

@@ -20,12 +20,14 @@ def _check(q: Any, k: Any, v: Any, attn_mask: Any) -> None:
     dtypes = {dtype_name(x) for x in (q, k, v)}
     if len(dtypes) > 1:
         raise DtypeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {c_type(q)} key.dtype: {c_type(k)} and "
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {c_type(q)} key.dtype: "
+            f"{c_type(k)} and "
             f"value.dtype: {c_type(v)} instead."
         )
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise ShapeError(
-            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: {k.ndim} "
+            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: "
+            f"{k.ndim} "
             f"and value.dim: {v.ndim} instead."
         )
     if attn_mask is not None and dtype_name(attn_mask) not in ("bool", "float32", dtype_name(q)):
@@ -67,12 +69,13 @@ def additive(attn_mask: Any, dtype: str) -> Any:
 
 
 no_score = op(
-    "attention_mask", lambda keep, dtype: np.where(keep, np.dtype(dtype).type(0), np.dtype(dtype).type(-np.inf)), names="",
+    "attention_mask", lambda keep, dtype: np.where(keep, np.dtype(dtype).type(0), np.dtype(dtype).type(-np.inf)),
+    names="",
     signature="(mask: Tensor, dtype: str)", shape=lambda keep, dtype: keep.shape, dtype=lambda keep, dtype: dtype,
 )  # fmt: skip
 no_future = op(
     "causal_mask",
-    lambda q, k: np.where(np.tril(np.ones((q.shape[-2], k.shape[-2]), np.bool_)), q.dtype.type(0), q.dtype.type(-np.inf)),
+    lambda q, k: np.triu(np.full((q.shape[-2], k.shape[-2]), -np.inf, q.dtype), 1),
     names="", signature="(query: Tensor, key: Tensor)", shape=lambda q, k: (q.shape[-2], k.shape[-2]),
 )  # fmt: skip
 
@@ -131,7 +134,9 @@ fused_attention = op(
 )  # fmt: skip
 
 
-def _composed(q: Any, k: Any, v: Any, attn_mask: Any, dropout_p: float, is_causal: bool, scale: float, gqa: bool) -> Any:
+def _composed(
+    q: Any, k: Any, v: Any, attn_mask: Any, dropout_p: float, is_causal: bool, scale: float, gqa: bool
+) -> Any:  # fmt: skip
     """Return attention op by op, as PyTorch computes what its kernel does not take."""
     if is_causal:
         if attn_mask is not None:
@@ -166,20 +171,23 @@ def _check_groups(q: Any, k: Any, v: Any) -> None:
 
 @composite(
     "nn.functional",
-    "(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor?=None, dropout_p: float=0.0, is_causal: bool=False, *, "
+    "(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor?=None, dropout_p: float=0.0, is_causal: "
+    "bool=False, *, "
     "scale: float?=None, enable_gqa: bool=False)",
     latex=r"\operatorname{softmax}\left(\frac{q k^\top}{\sqrt{d}}\right) v",
     samples=lambda: [
         sample(real(1, 2, 3, 2), real(1, 2, 3, 2), real(1, 2, 3, 2), is_causal=True),
-        sample(real(2, 3, 2), real(2, 4, 2), real(2, 4, 2)), sample(real(1, 1, 2, 3), real(1, 1, 2, 3), real(1, 1, 2, 3), scale=0.5),
+        sample(real(2, 3, 2), real(2, 4, 2), real(2, 4, 2)),
+        sample(real(1, 1, 2, 3), real(1, 1, 2, 3), real(1, 1, 2, 3), scale=0.5),
         ErrorSample((real(3), real(3), real(3)), "at least 2 dimensional"),
     ],
 )  # fmt: skip
 def scaled_dot_product_attention(
-    q: Any, k: Any, v: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
+    q: Any, k: Any, v: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
+    scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
-    """Return softmax(q kᵀ · scale + mask) v over the last two dimensions (length, features); the scale is 1/√features."""
+    """Return softmax(q kᵀ · scale + mask) v over (…, length, features); the scale is 1/√features."""
     _check(q, k, v, attn_mask)
     require_floating("scaled_dot_product_attention", q)
     if enable_gqa:

@@ -154,7 +154,7 @@ def _align(x: Any, number: int, equation: Equation, sizes: Sizes) -> Any:
         if label == ELLIPSIS:
             here = len(shape) - len(labels) + 1
             for k in range(equation.covered - here, equation.covered):
-                error = (f"einsum(): dimension {k} covered by ellipsis in operand {number}has size {{size}} which does not "
+                error = (f"einsum(): dimension {at} covered by ellipsis in operand {number}has size {{size}} which does not "
                          "broadcast with previously seen ellipsis with size {seen} for the respective dimension")  # fmt: skip
                 sizes.note(equation.ellipsis_at + k, shape[at], error)
                 at += 1
@@ -410,6 +410,7 @@ def bilinear(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
         raise ShapeError(
             f"bilinear(): bias size does not match weight size: got {bias.shape[0]} but expected {weight.shape[0]}"
         )
+    product.no_bool("bmm", x)
     rows = _count(x.shape[:-1])
     a, b = rearrange.reshape(x, (rows, x.shape[-1])), rearrange.reshape(y, (rows, y.shape[-1]))
     out = _trilinear(a, weight, b, (1, 3), (0,), (1, 2), (2, 3))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops import parts, slicing, views, windows
+from gradcli.ops import expansion, parts, slicing, views, windows
 from gradcli.ops._op import Op, op
 from gradcli.ops._samples import real as reals
 from gradcli.ops._samples import sample
@@ -35,8 +35,8 @@ def _dense(x: Any) -> Any:
 _m = reals(2, 3)
 alias_copy = _copy(lambda x: _dense(x), views.alias, sample(_m), signature="(input: Tensor)")
 expand_copy = _copy(
-    lambda x, size: _dense(views.expand.kernel(x, size)),
-    views.expand,
+    lambda x, size: _dense(expansion.expand.kernel(x, size)),
+    expansion.expand,
     sample(_m, (2, -1, -1)),
     signature="(input: Tensor, size: int[])",
 )

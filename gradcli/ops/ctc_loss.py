@@ -72,7 +72,8 @@ def _ctc(
     for n, labels in enumerate(_offsets(targets, target_lengths)):
         states, skips = _states(labels, blank)
         log_p = log_probs[: input_lengths[n], n][:, states]
-        losses.append(_negative_log_likelihood(_forward(log_p, skips)) if len(log_p) else 0.0 if not len(labels) else np.inf)
+        without_time = np.inf if len(labels) else 0.0
+        losses.append(_negative_log_likelihood(_forward(log_p, skips)) if len(log_p) else without_time)
     return np.array(losses, log_probs.dtype)
 
 
@@ -95,14 +96,18 @@ def _ctc_backward(
 
 
 ctc_backward = op(
-    "_ctc_loss_backward", _ctc_backward, names="", grad_fn="NotImplemented", shape=lambda dy, log_probs, *_: log_probs.shape,
-    signature="(dy: Tensor, log_probs: Tensor, targets: Tensor, loss: Tensor, input_lengths: int[], target_lengths: int[], "
+    "_ctc_loss_backward", _ctc_backward, names="", grad_fn="NotImplemented",
+    shape=lambda dy, log_probs, *_: log_probs.shape,
+    signature="(dy: Tensor, log_probs: Tensor, targets: Tensor, loss: Tensor, input_lengths: int[], "
+    "target_lengths: int[], "
     "blank: int, zero_infinity: bool)",
     vjp={"dy, log_probs": not_implemented("_ctc_loss_backward")},
 )  # fmt: skip
 
 
-def _rule(log_probs: Any, targets: Any, input_lengths: Lengths, target_lengths: Lengths, blank: int, zero: bool) -> Shape:
+def _rule(
+    log_probs: Any, targets: Any, input_lengths: Lengths, target_lengths: Lengths, blank: int, zero: bool
+) -> Shape:  # fmt: skip
     steps, batch, labels = log_probs.shape
     if dtype_name(log_probs) not in ("float32", "float64"):
         raise no_kernel("ctc_loss_cpu", log_probs)
@@ -113,15 +118,19 @@ def _rule(log_probs: Any, targets: Any, input_lengths: Lengths, target_lengths: 
             raise ShapeError(f"{name}_lengths must be of size batch_size")
     where = "(while checking arguments for ctc_loss_allocate_outputs)"
     if max(input_lengths, default=0) > steps:
-        raise ShapeError(f"Expected input_lengths to have value at most {steps}, but got value {max(input_lengths)} {where}")
+        raise ShapeError(
+            f"Expected input_lengths to have value at most {steps}, but got value {max(input_lengths)} {where}"
+        )
     total, longest = sum(target_lengths), max(target_lengths, default=0)
     if targets.ndim == 1 and targets.shape[0] != total:
         raise ShapeError(
-            f"Expected tensor to have size {total} at dimension 0, but got size {targets.shape[0]} for argument #2 'targets' {where}"
+            f"Expected tensor to have size {total} at dimension 0, but got size {targets.shape[0]} for argument #2 "
+            f"'targets' {where}"
         )
     if targets.ndim == 2 and targets.shape[1] < longest:
         raise ShapeError(
-            f"Expected tensor to have size at least {longest} at dimension 1, but got size {targets.shape[1]} for argument #2 "
+            f"Expected tensor to have size at least {longest} at dimension 1, but got size {targets.shape[1]} for "
+            "argument #2 "
             f"'targets' {where}"
         )
     return (batch,)
@@ -129,7 +138,8 @@ def _rule(log_probs: Any, targets: Any, input_lengths: Lengths, target_lengths: 
 
 ctc = op(
     "_ctc_loss", _ctc, names="", shape=_rule,
-    signature="(log_probs: Tensor, targets: Tensor, input_lengths: int[], target_lengths: int[], blank: int, zero_infinity: bool)",
+    signature="(log_probs: Tensor, targets: Tensor, input_lengths: int[], target_lengths: int[], blank: int, "
+    "zero_infinity: bool)",
     vjp=dict(
         log_probs=lambda g, log_probs, targets, out, input_lengths, target_lengths, blank, zero_infinity: ctc_backward(
             g, log_probs, targets, out, input_lengths, target_lengths, blank, zero_infinity
@@ -151,7 +161,8 @@ def _lengths(value: Any) -> Lengths:
 
 
 def _loss(
-    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int, reduction: str, zero_infinity: bool
+    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int, reduction: str,
+    zero_infinity: bool
 ) -> Any:  # fmt: skip
     inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
     batched = log_probs.ndim == 3
@@ -172,7 +183,10 @@ def _at_least_one(lengths: Sequence[int], dtype: str) -> Any:
     return np.maximum(np.array(lengths, dtype), 1)
 
 
-CTC = "(log_probs: Tensor, targets: Tensor, input_lengths: any, target_lengths: any, blank: int=0, {}, zero_infinity: bool=False)"
+CTC = (
+    "(log_probs: Tensor, targets: Tensor, input_lengths: any, target_lengths: any, blank: int=0, {}, "
+    "zero_infinity: bool=False)"
+)
 
 
 @composite(

@@ -116,6 +116,11 @@ _euclidean = op(
 )  # fmt: skip
 
 
+def _no_half(kernel: str, x: Any) -> None:
+    if str(x.dtype) == "float16":
+        raise DtypeError(f"\"{kernel}\" not implemented for 'Half'")
+
+
 def _check_cdist(x: Any, y: Any, p: float, mode: str) -> None:
     for number, v in enumerate((x, y), 1):
         if not str(v.dtype).startswith("float"):
@@ -131,6 +136,7 @@ def _check_cdist(x: Any, y: Any, p: float, mode: str) -> None:
         raise ShapeError(f"{mode} is not a valid value for compute_mode", code="GC501")
     if x.dtype != y.dtype:
         raise DtypeError(f"expected scalar type {scalar_type(x)} but found {scalar_type(y)}")
+    _no_half("cdist", x)
 
 
 @composite("torch", "(x1: Tensor, x2: Tensor, p: float=2.0, compute_mode: str='use_mm_for_euclid_dist_if_necessary')",
@@ -202,4 +208,5 @@ def pdist(x: Any, p: float = 2.0) -> Any:
         raise DtypeError("pdist only supports floating-point dtypes")
     if p < 0:
         raise ShapeError("pdist only supports non-negative p values", code="GC501")
+    _no_half("pdist", x)
     return _pdist(rearrange.contiguous(x), p)

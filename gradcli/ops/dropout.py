@@ -50,7 +50,8 @@ alpha_mask = op(
     shape=lambda x, p: (_mask_rule(x, p),) * 2, outputs=("factor", "shift"),
 )  # fmt: skip
 feature_alpha_mask = op(
-    "feature_alpha_dropout_mask", lambda x, p: _random.current().feature_alpha_dropout_mask(x, p), names="", signature=MASK,
+    "feature_alpha_dropout_mask", lambda x, p: _random.current().feature_alpha_dropout_mask(x, p), names="",
+    signature=MASK,
     shape=lambda x, p: (_feature_rule(x, p),) * 2, outputs=("factor", "shift"),
 )  # fmt: skip
 nothing = op(
@@ -85,7 +86,8 @@ def _alpha_dropped(x: Any, p: float, training: bool, mask: Any) -> Any:
 
 
 _EVALUATION = (
-    sample(real(2, 3), 0.5, False), ErrorSample((real(2), 1.5), "dropout probability has to be between 0 and 1, but got 1.5"),
+    sample(real(2, 3), 0.5, False),
+    ErrorSample((real(2), 1.5), "dropout probability has to be between 0 and 1, but got 1.5"),
     ErrorSample((real(2), 0.5, True, True), "gradcli has no in-place operations"),
 )  # fmt: skip
 
@@ -111,7 +113,7 @@ def feature_dropout(x: Any, p: float, train: bool) -> Any:
 
 @composite("nn.functional", FUNCTIONAL.format(False), samples=_EVALUATION)
 def alpha_dropout(x: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
-    """Return x with elements set to SELU's lower bound, scaled so that mean and variance stay (Klambauer et al., 2017)."""
+    """Return x with elements set to SELU's lower bound, so that mean and variance stay (Klambauer et al., 2017)."""
     no_in_place(inplace)
     return _alpha_dropped(x, p, training, alpha_mask)
 
@@ -150,8 +152,10 @@ def dropout1d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = Fal
     _check(p)
     if x.ndim not in (2, 3):
         raise ShapeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {x.ndim}D input. Note that dropout1d exists to provide "
-            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension "
+            f"dropout1d: Expected 2D or 3D input, but received a {x.ndim}D input. Note that dropout1d exists to "
+            "provide "
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch "
+            "dimension "
             "(i.e. 2D or 3D inputs)."
         )
     return _of_channels(x, p, training, inplace, x.ndim == 3)
@@ -189,7 +193,8 @@ def _native_rule(x: Any, p: float, train: bool | None = None) -> tuple[Shape, Sh
 
 
 native_dropout = op(
-    "native_dropout", _native_dropout, names="torch", signature="(input: Tensor, p: float, train: bool?)", shape=_native_rule,
+    "native_dropout", _native_dropout, names="torch", signature="(input: Tensor, p: float, train: bool?)",
+    shape=_native_rule,
     outputs=("output", "mask"), constant=("mask",), dtype=lambda x, *_: (dtype_name(x), "bool"),
     vjp=dict(x=lambda g, p, train, out: g[0] * out[1] * _keep_scale(p, train)),
     samples=lambda: [sample(real(2, 3), 0.5, False)],

@@ -77,11 +77,14 @@ dense_double_backward = op(
     lambda w, indices, padding_idx, scale: w[indices] * _row_factors(indices, padding_idx, scale, w.dtype), names="",
     signature="(weight: Tensor, indices: Tensor, padding_idx: int, scale: bool)",
     shape=lambda w, indices, *_: indices.shape + w.shape[1:],
-    vjp=dict(w=lambda g, w_shape, indices, padding_idx, scale: dense_backward(g, indices, w_shape[0], padding_idx, scale)),
+    vjp=dict(
+        w=lambda g, w_shape, indices, padding_idx, scale: dense_backward(g, indices, w_shape[0], padding_idx, scale)
+    ),
 )  # fmt: skip
 lookup = op(
     "embedding", _embedding, names="torch", shape=_rule,
-    signature="(weight: Tensor, indices: Tensor, padding_idx: int=-1, scale_grad_by_freq: bool=False, sparse: bool=False)",
+    signature="(weight: Tensor, indices: Tensor, padding_idx: int=-1, scale_grad_by_freq: bool=False, sparse: "
+    "bool=False)",
     vjp=dict(
         weight=lambda g, weight_shape, indices, padding_idx, scale_grad_by_freq: dense_backward(
             g, indices, weight_shape[0], padding_idx, scale_grad_by_freq
@@ -130,7 +133,8 @@ def _bags(indices: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, i
 def _check_bags(weight: Any, indices: Any, offsets: Any) -> None:
     if len(offsets) and offsets[0] != 0:
         raise NumericError(
-            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+            "However, got "
             f"{offsets[0]}"
         )
     if len(offsets) and offsets[-1] > len(indices):
@@ -140,14 +144,16 @@ def _check_bags(weight: Any, indices: Any, offsets: Any) -> None:
     wrong = np.flatnonzero((indices < 0) | (indices >= len(weight)))
     if len(wrong):
         raise NumericError(
-            f"Index {wrong[0]} of input takes value {indices[wrong[0]]} which is not in the valid range [0, {len(weight)})",
+            f"Index {wrong[0]} of input takes value {indices[wrong[0]]} which is not in the valid range [0, "
+            f"{len(weight)})",
             code="GC305",
         )
 
 
 def _embedding_bag(
     weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool = False, mode: int = 0, sparse: bool = False,
-    per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: int = -1, max_norm: float | None = None,
+    per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: int = -1,
+    max_norm: float | None = None,
     norm_type: float = 2.0,
 ) -> Any:  # fmt: skip
     _check_bags(weight, indices, offsets)
@@ -187,7 +193,9 @@ def _bag_row_cotangents(g: Any, indices: Any, out: Any, mode: int, padding_idx: 
     return np.where((indices != padding_idx)[:, None], dy[bag], 0)
 
 
-def _bag_slopes(dy: Any, weight: Any, indices: Any, factors: Any, out: Any, mode: int, scale: bool, padding_idx: int) -> Any:
+def _bag_slopes(
+    dy: Any, weight: Any, indices: Any, factors: Any, out: Any, mode: int, scale: bool, padding_idx: int
+) -> Any:  # fmt: skip
     dw = np.zeros(weight.shape, dy.dtype)
     if mode == 2:
         at, column = np.nonzero(out[3] >= 0)
@@ -205,8 +213,10 @@ bag_backward = op(
     lambda dy, weight, indices, factors, bag, sizes, largest, mode, scale, padding_idx: _bag_slopes(
         dy, weight, indices, factors, (None, bag, sizes, largest), mode, scale, padding_idx
     )[0],
-    names="", grad_fn="NotImplemented", shape=lambda dy, weight, *_: weight.shape, vjp=dict(dy=not_implemented("_embedding_bag_backward")),
-    signature="(dy: Tensor, weight: Tensor, indices: Tensor, factors: Tensor?, bag: Tensor, sizes: Tensor, largest: Tensor, "
+    names="", grad_fn="NotImplemented", shape=lambda dy, weight, *_: weight.shape,
+    vjp=dict(dy=not_implemented("_embedding_bag_backward")),
+    signature="(dy: Tensor, weight: Tensor, indices: Tensor, factors: Tensor?, bag: Tensor, sizes: Tensor, "
+    "largest: Tensor, "
     "mode: int, scale: bool, padding_idx: int)",
 )  # fmt: skip
 bag_factors_backward = op(
@@ -222,7 +232,8 @@ bags = op(
     "embedding_bag", _embedding_bag, names="torch", shape=_bag_rule,
     dtype=lambda weight, indices, *_: (dtype_name(weight), *(dtype_name(indices),) * 3),
     outputs=("output", "offset2bag", "bag_size", "max_indices"), constant=("offset2bag", "bag_size", "max_indices"),
-    signature="(weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool=False, mode: int=0, sparse: bool=False, "
+    signature="(weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool=False, mode: int=0, "
+    "sparse: bool=False, "
     "per_sample_weights: Tensor?=None, include_last_offset: bool=False, padding_idx: int?=None)",
     vjp=dict(
         weight=lambda g, weight, indices, per_sample_weights, out, mode, scale_grad_by_freq, padding_idx: bag_backward(
@@ -245,7 +256,9 @@ def _even_offsets(x: Any) -> Any:
     "(input: Tensor, weight: Tensor, offsets: Tensor?=None, max_norm: float?=None, norm_type: float=2, "
     "scale_grad_by_freq: bool=False, mode: str='mean', sparse: bool=False, per_sample_weights: Tensor?=None, "
     "include_last_offset: bool=False, padding_idx: int?=None)",
-    samples=lambda: [sample(index([[1, 3], [1, 0]]), real(4, 2)), ErrorSample((index([1, 3]), real(4, 2)), "offsets has to be a 1D")],
+    samples=lambda: [
+        sample(index([[1, 3], [1, 0]]), real(4, 2)), ErrorSample((index([1, 3]), real(4, 2)), "offsets has to be a 1D"),
+    ],
     notes="max_norm limits the rows that are summed; PyTorch also writes them back to the weight",
 )  # fmt: skip
 def embedding_bag(
@@ -256,7 +269,8 @@ def embedding_bag(
     """Return sums, means or maxima of rows of `weight`, one for each row of x, or for each stretch between offsets."""
     if per_sample_weights is not None and x.shape != per_sample_weights.shape:
         raise ShapeError(
-            f"embedding_bag: If per_sample_weights ({size_text(per_sample_weights.shape)}) is not None, then it must have the "
+            f"embedding_bag: If per_sample_weights ({size_text(per_sample_weights.shape)}) is not None, then it must "
+            "have the "
             f"same shape as the input ({size_text(x.shape)})"
         )
     if weight.ndim != 2:
@@ -264,7 +278,8 @@ def embedding_bag(
     if x.ndim == 2:
         if offsets is not None:
             raise ShapeError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
+                "sequences. "
                 "However, found offsets of type <class 'torch.Tensor'>"
             )
         offsets, include_last_offset = _even_offsets(x), False
@@ -287,6 +302,7 @@ def embedding_bag(
         )
     padding = _padding(padding_idx, weight.shape[0])
     return bags(
-        weight, x, offsets, scale_grad_by_freq, MODES[mode], sparse, per_sample_weights, include_last_offset, padding, max_norm,
+        weight, x, offsets, scale_grad_by_freq, MODES[mode], sparse, per_sample_weights, include_last_offset, padding,
+        max_norm,
         norm_type,
     )[0]  # fmt: skip

@@ -30,10 +30,6 @@ UNFACTORED = (
 
 def _factor(x: Array) -> tuple[Array, int]:
     """Return the lower Cholesky factor of one matrix and LAPACK's info: the order of the first minor that is not positive."""
-    try:
-        return np.linalg.cholesky(x), 0
-    except np.linalg.LinAlgError:
-        pass
     factor = np.tril(x)
     for j in range(x.shape[-1]):
         pivot = factor[j, j].real - np.vdot(factor[j, :j], factor[j, :j]).real
@@ -49,7 +45,10 @@ def _cholesky_kernel(x: Array, upper: bool) -> tuple[Array, Array]:
     info = np.zeros(x.shape[:-2], np.int32)
     try:
         factor = np.linalg.cholesky(lower)
+        failed = bool(np.isnan(np.diagonal(factor, 0, -2, -1)).any())
     except np.linalg.LinAlgError:
+        failed = True
+    if failed:
         factor = np.empty(x.shape, x.dtype)
         for at in np.ndindex(*x.shape[:-2]):
             factor[at], info[at] = _factor(lower[at])

@@ -100,7 +100,8 @@ def _grouped(x: Any, num_groups: int, weight: Any, bias: Any, eps: float) -> Any
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (channels,):
             raise ShapeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                "shape "
                 f"{list(value.shape)} and input of shape {shape}"
             )
     x = x if _has_layout(x) else views.contiguous(x)
@@ -140,7 +141,8 @@ def _repeated(v: Any, times_: int) -> Any:
 
 
 def _per_instance(
-    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float, eps: float
+    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float,
+    eps: float
 ) -> Any:  # fmt: skip
     if not use_input_stats and (running_mean is None or running_var is None):
         raise ShapeError("Expected running_mean and running_var to be defined when use_input_stats is false")
@@ -155,7 +157,8 @@ def _per_instance(
     "(input: Tensor, running_mean: Tensor?=None, running_var: Tensor?=None, weight: Tensor?=None, bias: Tensor?=None, "
     "use_input_stats: bool=True, momentum: float=0.1, eps: float=1e-05)",
     samples=lambda: [
-        sample(real(2, 2, 3), None, None, real(2), real(2)), ErrorSample((real(2, 2, 1),), "more than 1 spatial element"),
+        sample(real(2, 2, 3), None, None, real(2), real(2)),
+        ErrorSample((real(2, 2, 1),), "more than 1 spatial element"),
     ],
     notes="running_mean and running_var are read only: gradcli has no in-place operations",
 )  # fmt: skip
@@ -171,12 +174,14 @@ def instance_norm(
 
 @composite(
     "torch",
-    "(input: Tensor, weight: Tensor?, bias: Tensor?, running_mean: Tensor?, running_var: Tensor?, use_input_stats: bool, "
+    "(input: Tensor, weight: Tensor?, bias: Tensor?, running_mean: Tensor?, running_var: Tensor?, use_input_stats: "
+    "bool, "
     "momentum: float, eps: float, cudnn_enabled: bool)",
     name="instance_norm",
 )  # fmt: skip
 def torch_instance_norm(
-    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float, eps: float, _: bool
+    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float,
+    eps: float, _: bool
 ) -> Any:  # fmt: skip
     """Return `nn.functional.instance_norm` without its check of size."""
     return _per_instance(x, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
@@ -214,7 +219,9 @@ def rms_norm(x: Any, normalized_shape: Sequence[int], weight: Any = None, eps: f
 def local_response_norm(x: Any, size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0) -> Any:
     """Return x divided by a power of the mean square of neighbouring channels (Krizhevsky et al., 2012)."""
     if x.ndim < 3:
-        raise ShapeError(f"Expected 3D or higher dimensionality                          input (got {x.ndim} dimensions)")
+        raise ShapeError(
+            f"Expected 3D or higher dimensionality                          input (got {x.ndim} dimensions)"
+        )
     if not element_count(x.shape):
         return x
     before, after = size // 2, (size - 1) // 2

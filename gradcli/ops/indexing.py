@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
-from gradcli.ops import creation, reduction, scatter, views
+from gradcli.ops import creation, expansion, reduction, scatter, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, broadcast_rule, broadcast_shapes, normalize_dim
 from gradcli.ops._numbers import number_as
@@ -124,7 +124,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     indices = counted_from_front(indices, x.shape[at])
     own = broadcast_shapes((*x.shape[:at], indices.shape[at], *x.shape[at + 1 :]), indices.shape)
     whole = (*own[:at], x.shape[at], *own[at + 1 :])
-    return gather(views.expand(x, whole), at, views.expand(indices, own))
+    return gather(expansion.expand(x, whole), at, expansion.expand(indices, own))
 
 
 def _index_select_rule(x: Any, dim: int, index: Any) -> Shape:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
-from gradcli.ops import creation, indexing, slicing, views
+from gradcli.ops import creation, expansion, indexing, slicing, views
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._layout import channels_last, ordered
 from gradcli.ops._op import composite, op, spelling
@@ -119,7 +119,7 @@ def hstack(tensors: Sequence[Any]) -> Any:
     """Return tensors side by side."""
     if not tensors:
         raise ShapeError("hstack expects a non-empty TensorList")
-    parts = [views.at_least(x, 1) for x in tensors]
+    parts = [expansion.at_least(x, 1) for x in tensors]
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
@@ -128,7 +128,7 @@ def vstack(tensors: Sequence[Any]) -> Any:
     """Return tensors on top of each other."""
     if not tensors:
         raise ShapeError("vstack expects a non-empty TensorList")
-    return cat([views.at_least(x, 2) for x in tensors], 0)
+    return cat([expansion.at_least(x, 2) for x in tensors], 0)
 
 
 @composite("torch", "(tensors: Tensor[])", samples=lambda: [sample([reals(2, 3), reals(2, 3)])])
@@ -136,7 +136,7 @@ def dstack(tensors: Sequence[Any]) -> Any:
     """Return tensors behind each other."""
     if not tensors:
         raise ShapeError("dstack expects a non-empty TensorList")
-    return cat([views.at_least(x, 3) for x in tensors], 2)
+    return cat([expansion.at_least(x, 3) for x in tensors], 2)
 
 
 @composite("torch", "(tensors: Tensor[])", samples=lambda: [sample([reals(3), reals(3, 2)])])
@@ -204,7 +204,7 @@ def meshgrid(tensors: Sequence[Any], indexing: str = "ij") -> tuple[Any, ...]:
     sizes = tuple(prod(x.shape) for x in tensors)
     ones = (1,) * len(sizes)
     return tuple(
-        views.expand(views.view(x, (*ones[:at], sizes[at], *ones[at + 1 :])), sizes) for at, x in enumerate(tensors)
+        expansion.expand(views.view(x, (*ones[:at], sizes[at], *ones[at + 1 :])), sizes) for at, x in enumerate(tensors)
     )
 
 

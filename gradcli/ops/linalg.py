@@ -110,6 +110,7 @@ def _cross_rule(x: Any, y: Any, dim: int = -1) -> Shape:
     shape = broadcast_shapes(x.shape, y.shape)
     if x.dtype != y.dtype:
         raise DtypeError(f"expected scalar type {scalar_type(x)} but found {scalar_type(y)}")
+    product.no_bool("cross", x)
     return shape
 
 
@@ -147,6 +148,8 @@ def vecdot(x: Any, y: Any, dim: int = -1) -> Any:
             f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {scalar_type(x)} and y of type "
             f"{scalar_type(y)} instead"
         )
+    if not str(x.dtype).startswith(("float", "complex")):
+        check_floating(x, "linalg.vecdot")
     if x.ndim == 1 and y.ndim == 1:
         return product.vdot(x, y)
     return reduction.sum_(rearrange.conj(x) * y, dim)
@@ -437,6 +440,10 @@ def tensorsolve(x: Any, b: Any, dims: Any = None) -> Any:
 @composite("linalg", "(x: Tensor, *, N: int?=None)", samples=lambda: [sample(real(3)), sample(real(2, 3), N=4)])
 def vander(x: Any, n: Any = None) -> Any:
     """Return the matrices whose rows are the powers 0 … N-1 of the elements."""
+    if str(x.dtype) in ("float16", "bool"):
+        raise DtypeError(
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {scalar_type(x)}"
+        )
     size = (x.shape[-1] if x.ndim else 1) if n is None else n
     if size <= 1:
         raise ShapeError("N must be greater than 1.", code="GC501")

@@ -64,12 +64,16 @@ _ERRORS = (
     ErrorSample((real(3), real(2)), "The size of tensor a (3) must match the size of tensor b (2)"),
     ErrorSample((real(3), real(3)), "average is not a valid value for reduction", {"reduction": "average"}),
 )
-_PAIR = (sample(real(2, 3), real(2, 3)), sample(real(3), real(3), reduction="none"), sample(real(2, 1), real(3), reduction="sum"))
+_PAIR = (
+    sample(real(2, 3), real(2, 3)), sample(real(3), real(3), reduction="none"),
+    sample(real(2, 1), real(3), reduction="sum"),
+)  # fmt: skip
 
 
 @composite("nn.functional", WITH_WEIGHT, samples=(*_PAIR, *_ERRORS), latex=r"(x - t)^2")
 def mse_loss(
-    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None
+    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    weight: Any = None
 ) -> Any:
     """Return the mean squared error."""
     a, b = views.broadcast_tensors([x, target])
@@ -83,9 +87,12 @@ def _absolute_error(x: Any, target: Any) -> Any:
     return magnitude.abs_(x - target)
 
 
-@composite("nn.functional", WITH_WEIGHT, samples=lambda: [sample(real(2, 3), reals(4, 5)(2, 3)), *_ERRORS], latex=r"|x - t|")
+@composite(
+    "nn.functional", WITH_WEIGHT, samples=lambda: [sample(real(2, 3), reals(4, 5)(2, 3)), *_ERRORS], latex=r"|x - t|",
+)  # fmt: skip
 def l1_loss(
-    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None
+    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    weight: Any = None
 ) -> Any:
     """Return the mean absolute error."""
     a, b = views.broadcast_tensors([x, target])
@@ -97,7 +104,8 @@ def l1_loss(
 
 @composite("nn.functional", f"(input: Tensor, target: Tensor, {LEGACY}, beta: float=1.0)", samples=(*_PAIR, *_ERRORS))
 def smooth_l1_loss(
-    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+    beta: float = 1.0
 ) -> Any:
     """Return the mean of d²/2β where |d| < β, else |d| - β/2, for d = x - target."""
     how = mode(reduction, size_average, reduce)
@@ -147,7 +155,9 @@ def _require_no_negative(var: Any) -> None:
 @composite(
     "nn.functional",
     "(input: Tensor, target: Tensor, var: Tensor|Scalar, full: bool=False, eps: float=1e-06, reduction: str='mean')",
-    samples=lambda: [sample(real(2, 3), real(2, 3), positive(2, 3)), sample(real(2, 3), real(2, 3), positive(2), full=True)],
+    samples=lambda: [
+        sample(real(2, 3), real(2, 3), positive(2, 3)), sample(real(2, 3), real(2, 3), positive(2), full=True),
+    ],
 )  # fmt: skip
 def gaussian_nll_loss(
     x: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-06, reduction: str = "mean"
@@ -162,12 +172,14 @@ def gaussian_nll_loss(
 
 @composite(
     "nn.functional",
-    "(input: Tensor, target: Tensor, log_input: bool=True, full: bool=False, size_average: bool?=None, eps: float=1e-08, "
+    "(input: Tensor, target: Tensor, log_input: bool=True, full: bool=False, size_average: bool?=None, eps: "
+    "float=1e-08, "
     "reduce: bool?=None, reduction: str='mean')",
     samples=lambda: [sample(real(2, 3), positive(2, 3)), sample(positive(2, 3), reals(1.5, 3)(2, 3), False, True)],
 )  # fmt: skip
 def poisson_nll_loss(
-    x: Any, target: Any, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-08,
+    x: Any, target: Any, log_input: bool = True, full: bool = False, size_average: bool | None = None,
+    eps: float = 1e-08,
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Return the negative log likelihood of counts under Poisson distributions, whose rates are exp(x), or x itself."""
@@ -175,7 +187,8 @@ def poisson_nll_loss(
 
 
 @composite(
-    "torch", "(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int)", name="poisson_nll_loss"
+    "torch", "(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int)",
+    name="poisson_nll_loss"
 )
 def torch_poisson_nll_loss(x: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int) -> Any:
     """Return `nn.functional.poisson_nll_loss` with the reduction as a number."""
@@ -199,13 +212,15 @@ KL = "(input: Tensor, target: Tensor, {}log_target: bool=False)"
 
 @composite(
     "nn.functional", KL.format(f"{LEGACY}, "), latex=r"t (\ln t - x)",
-    samples=lambda: [sample(real(2, 3), positive(2, 3)), sample(real(2, 3), real(2, 3), reduction="batchmean", log_target=True)],
+    samples=lambda: [
+        sample(real(2, 3), positive(2, 3)), sample(real(2, 3), real(2, 3), reduction="batchmean", log_target=True),
+    ],
 )  # fmt: skip
 def kl_div(
     x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
     log_target: bool = False,
 ) -> Any:  # fmt: skip
-    """Return the Kullback-Leibler divergence of log probabilities x from a target; `batchmean` divides by the first size."""
+    """Return the Kullback-Leibler divergence of log probabilities x from a target (`batchmean`: per row)."""
     if size_average is None and reduce is None and reduction == "batchmean":
         total = _kl_div(x, target, "sum", log_target)
         return total / x.shape[0] if x.ndim else total

@@ -44,7 +44,8 @@ def margin_ranking_loss(
 
 
 @composite(
-    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=1)", name="margin_ranking_loss"
+    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=1)",
+    name="margin_ranking_loss"
 )
 def torch_margin_ranking_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
     """Return `nn.functional.margin_ranking_loss` with the reduction as a number."""
@@ -86,7 +87,8 @@ def _check_cosine(x: Any, y: Any, target: Any) -> None:
     wanted = target.ndim + 1
     if x.ndim != wanted or y.ndim != wanted:
         raise ShapeError(
-            f"{target.ndim}D target tensor expects {wanted}D input tensors, but found inputs with sizes {list(x.shape)} and "
+            f"{target.ndim}D target tensor expects {wanted}D input tensors, but found inputs with sizes "
+            f"{list(x.shape)} and "
             f"{list(y.shape)}."
         )
 
@@ -117,7 +119,8 @@ def cosine_embedding_loss(
 
 
 @composite(
-    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=1)", name="cosine_embedding_loss"
+    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=1)",
+    name="cosine_embedding_loss"
 )
 def torch_cosine_embedding_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
     """Return `nn.functional.cosine_embedding_loss` with the reduction as a number."""
@@ -127,7 +130,8 @@ def torch_cosine_embedding_loss(x: Any, y: Any, target: Any, margin: float = 0.0
 def _check_triplet(anchor: Any, positive: Any, negative: Any) -> None:
     if not anchor.ndim == positive.ndim == negative.ndim:
         raise ShapeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            "anchor "
             f"{anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs"
         )
 
@@ -137,7 +141,9 @@ def _check_margin(margin: float) -> None:
         raise NumericError(f"margin must be greater than 0, got {margin:g}")
 
 
-def _distances(anchor: Any, positive: Any, negative: Any, swap: bool, p: float = 2.0, eps: float = 1e-6) -> tuple[Any, Any]:
+def _distances(
+    anchor: Any, positive: Any, negative: Any, swap: bool, p: float = 2.0, eps: float = 1e-6
+) -> tuple[Any, Any]:  # fmt: skip
     near, far = distance(anchor, positive, p, eps), distance(anchor, negative, p, eps)
     return near, clamping.minimum(far, distance(positive, negative, p, eps)) if swap else far
 
@@ -148,15 +154,21 @@ def _triplet(a: Any, b: Any, c: Any, margin: float, p: float, eps: float, swap: 
     return reduced(clamping.clamp_min(arithmetic.add_scalar(near, margin) - far, 0.0), reduction)
 
 
-TRIPLET = "(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float=1.0, p: float=2, eps: float=1e-06, swap: bool=False, {})"
+TRIPLET = (
+    "(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float=1.0, p: float=2, eps: float=1e-06, "
+    "swap: bool=False, {})"
+)
 
 
 @composite(
     "nn.functional", TRIPLET.format(LEGACY), latex=r"\max(0, \lVert a - p \rVert - \lVert a - n \rVert + m)",
-    samples=lambda: [sample(real(2, 3), real(2, 3), real(2, 3), 9.0), sample(real(3), real(3), real(3), 9.0, swap=True)],
+    samples=lambda: [
+        sample(real(2, 3), real(2, 3), real(2, 3), 9.0), sample(real(3), real(3), real(3), 9.0, swap=True),
+    ],
 )  # fmt: skip
 def triplet_margin_loss(
-    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
+    swap: bool = False,
     size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Return the loss of an anchor that is not nearer, by a margin, to its positive than to its negative."""
@@ -167,7 +179,8 @@ def triplet_margin_loss(
 
 @composite("torch", TRIPLET.format("reduction: int=1"), name="triplet_margin_loss")
 def torch_triplet_margin_loss(
-    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
+    swap: bool = False,
     reduction: int = 1,
 ) -> Any:  # fmt: skip
     """Return `nn.functional.triplet_margin_loss` with the reduction as a number."""
@@ -176,7 +189,8 @@ def torch_triplet_margin_loss(
 
 @composite(
     "nn.functional",
-    "(anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: any=None, margin: float=1.0, swap: bool=False, "
+    "(anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: any=None, margin: float=1.0, swap: "
+    "bool=False, "
     "reduction: str='mean')",
     samples=lambda: [sample(real(2, 3), real(2, 3), real(2, 3), margin=9.0)],
 )  # fmt: skip
@@ -194,7 +208,9 @@ def triplet_margin_with_distance_loss(
 
 def _check_rows(x: Any) -> None:
     if x.ndim > 2 or (x.ndim and not x.shape[-1]):
-        raise ShapeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}")
+        raise ShapeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}"
+        )
 
 
 def _multi_rule(x: Any, target: Any, p: int, margin: float, weight: Any, reduction: str) -> Shape:
@@ -202,7 +218,8 @@ def _multi_rule(x: Any, target: Any, p: int, margin: float, weight: Any, reducti
     rows, classes = (x.shape[0] if x.ndim == 2 else 1), (x.shape[-1] if x.ndim else 1)
     if target.ndim > 1 or element_count(target.shape) != rows:
         raise ShapeError(
-            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            "size). "
             f"Expected target size [{rows}], but got {list(target.shape)}. Input has shape {list(x.shape)}."
         )
     if weight is not None and element_count(weight.shape) != classes:
@@ -241,7 +258,8 @@ def _multi_margin_backward(dy: Any, x: Any, target: Any, p: int, margin: float, 
 
 
 multi_margin_backward = op(
-    "multi_margin_loss_backward", _multi_margin_backward, names="", grad_fn="NotImplemented", shape=lambda dy, x, *_: x.shape,
+    "multi_margin_loss_backward", _multi_margin_backward, names="", grad_fn="NotImplemented",
+    shape=lambda dy, x, *_: x.shape,
     signature="(dy: Tensor, input: Tensor, target: Tensor, p: int, margin: float, weight: Tensor?, reduction: str)",
     vjp={"dy, x": not_implemented("multi_margin_loss_backward")},
 )  # fmt: skip
@@ -249,14 +267,19 @@ multi_margin = op(
     "multi_margin_loss", _multi_margin, names="", shape=_multi_rule,
     signature="(input: Tensor, target: Tensor, p: int, margin: float, weight: Tensor?, reduction: str)",
     vjp=dict(
-        x=lambda g, x, target, p, margin, weight, reduction: multi_margin_backward(g, x, target, p, margin, weight, reduction)
+        x=lambda g, x, target, p, margin, weight, reduction: multi_margin_backward(
+            g, x, target, p, margin, weight, reduction
+        )
     ),
 )  # fmt: skip
 
 
 @composite(
-    "nn.functional", f"(input: Tensor, target: Tensor, p: Scalar=1, margin: Scalar=1.0, weight: Tensor?=None, {LEGACY})",
-    samples=lambda: [sample(real(3, 4), index([1, 0, 3])), ErrorSample((real(1, 2), index([2])), "target out of range")],
+    "nn.functional",
+    f"(input: Tensor, target: Tensor, p: Scalar=1, margin: Scalar=1.0, weight: Tensor?=None, {LEGACY})",
+    samples=lambda: [
+        sample(real(3, 4), index([1, 0, 3])), ErrorSample((real(1, 2), index([2])), "target out of range"),
+    ],
 )  # fmt: skip
 def multi_margin_loss(
     x: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: bool | None = None,
@@ -282,7 +305,7 @@ def _label_rule(x: Any, target: Any, reduction: str) -> Shape:
 
 
 def _label_margins(x: Any, target: Any) -> tuple[Any, Any, Any]:
-    """Return, row by row, how far each label (axis 1) fails to exceed each other class (axis 2), and the labels' indices."""
+    """Return by how much each label (axis 1) fails to exceed each class (axis 2), the labels, and the classes' number."""
     rows, labels = np.atleast_2d(x), np.atleast_2d(target)
     classes = rows.shape[1]
     if np.any((labels < -1) | (labels >= classes)):

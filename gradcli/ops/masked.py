@@ -164,7 +164,8 @@ def mean(x: Any, dim: Any = None, keepdim: bool = False, dtype: str | None = Non
     found = dtype or dtype_name(x)
     if not is_differentiable(found):
         raise DtypeError(
-            f"mean(): Could not infer output dtype. {'Optional' if dtype else 'Input'} dtype must be either a floating point or "
+            f"mean(): Could not infer output dtype. {'Optional' if dtype else 'Input'} dtype must be either a "
+            "floating point or "
             f"complex dtype. Got: torch.{found}"
         )
     inside = None if mask is None else _mask_of(x, mask)
@@ -195,17 +196,23 @@ def logsumexp(x: Any, dim: Any = None, keepdim: bool = False, dtype: str | None 
 
 
 @composite(
-    "masked", "(input: Tensor, other: Tensor, *, dtype: dtype?=None, input_mask: Tensor?=None, other_mask: Tensor?=None)",
+    "masked",
+    "(input: Tensor, other: Tensor, *, dtype: dtype?=None, input_mask: Tensor?=None, other_mask: Tensor?=None)",
     samples=lambda: [sample(real(2, 3), real(2, 3))],
 )  # fmt: skip
 def logaddexp(x: Any, y: Any, dtype: str | None = None, input_mask: Any = None, other_mask: Any = None) -> Any:
     """Return ln(eˣ + eʸ), where a masked element counts as -inf."""
-    return _to(exponential.logaddexp(_filled("logaddexp", x, input_mask), _filled("logaddexp", y, other_mask)), x, dtype)
+    a, b = _filled("logaddexp", x, input_mask), _filled("logaddexp", y, other_mask)
+    return _to(exponential.logaddexp(a, b), x, dtype)
 
 
-@composite("masked", "(input: Tensor, ord: Scalar?=2.0, " + REDUCTION.partition(", ")[2], name="norm", samples=_cases(2.0, x=nonzero))
+@composite(
+    "masked", "(input: Tensor, ord: Scalar?=2.0, " + REDUCTION.partition(", ")[2], name="norm",
+    samples=_cases(2.0, x=nonzero),
+)  # fmt: skip
 def norm_(
-    x: Any, ord: Any = 2.0, dim: Any = None, keepdim: bool = False, dtype: str | None = None, mask: Any = None  # noqa: A002
+    x: Any, ord: Any = 2.0, dim: Any = None, keepdim: bool = False, dtype: str | None = None,
+    mask: Any = None
 ) -> Any:  # fmt: skip
     """Return the p-norm of the elements where the mask is true."""
     order = 2.0 if ord is None else ord
@@ -283,7 +290,7 @@ def softmin(x: Any, dim: int, dtype: str | None = None, mask: Any = None) -> Any
     samples=lambda: [sample(nonzero(2, 3), 2.0, 1, mask=MASK)],
 )  # fmt: skip
 def normalize(
-    x: Any, ord: Any, dim: int, eps: float = 1e-12, dtype: str | None = None, mask: Any = None  # noqa: A002
+    x: Any, ord: Any, dim: int, eps: float = 1e-12, dtype: str | None = None, mask: Any = None
 ) -> Any:  # fmt: skip
     """Return x divided by the p-norm of the elements where the mask is true, 0 for the others."""
     size = norm_(x, ord, dim, True, dtype, mask)

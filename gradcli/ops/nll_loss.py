@@ -66,7 +66,8 @@ def _nll_backward(dy: Any, x: Any, target: Any, weight: Any, reduction: str, ign
 
 def _declare(name: str, grad_fn: str, rule: Any) -> Op:
     backward = op(
-        f"{name}_backward", _nll_backward, grad_fn=f"{grad_fn}BackwardBackward0", names="", shape=lambda dy, x, *_: x.shape,
+        f"{name}_backward", _nll_backward, grad_fn=f"{grad_fn}BackwardBackward0", names="",
+        shape=lambda dy, x, *_: x.shape,
         signature=f"(dy: Tensor, {SIGNATURE[1:]}",
         vjp=dict(
             dy=lambda g, target, weight, reduction, ignore_index: forward(g, target, weight, reduction, ignore_index),
@@ -76,7 +77,9 @@ def _declare(name: str, grad_fn: str, rule: Any) -> Op:
     forward = op(
         name, _nll, grad_fn=f"{grad_fn}Backward0", names="", shape=rule, signature=SIGNATURE,
         vjp=dict(
-            x=lambda g, x, target, weight, reduction, ignore_index: backward(g, x, target, weight, reduction, ignore_index)
+            x=lambda g, x, target, weight, reduction, ignore_index: backward(
+                g, x, target, weight, reduction, ignore_index
+            )
         ),
     )  # fmt: skip
     return forward
@@ -90,7 +93,8 @@ def _check_target(x: Any, target: Any, weight: Any, classes: int) -> None:
         return
     if weight.shape != (classes,):
         raise ShapeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+            "of shape: "
             f"{list(weight.shape)}"
         )
     if dtype_name(weight) != dtype_name(x):
@@ -109,7 +113,9 @@ def _rule(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -
 
 def _rule_2d(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Shape:
     if target.ndim != 3:
-        raise ShapeError(f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.ndim}")
+        raise ShapeError(
+            f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.ndim}"
+        )
     if x.shape[0] != target.shape[0] or x.shape[2:] != target.shape[1:]:
         raise ShapeError(f"size mismatch (got input: {list(x.shape)} , target: {list(target.shape)}")
     _check_target(x, target, weight, x.shape[1])
@@ -145,13 +151,17 @@ def _flattened(x: Any, leading: Shape) -> Any:
     return views.view(views.contiguous(x), (*leading, 1, rest))
 
 
-CLASS_LOSS = "(input: Tensor, target: Tensor, weight: Tensor?=None, size_average: bool?=None, ignore_index: int=-100, reduce: bool?=None, reduction: str='mean'{})"
+CLASS_LOSS = (
+    "(input: Tensor, target: Tensor, weight: Tensor?=None, size_average: bool?=None, ignore_index: "
+    "int=-100, reduce: bool?=None, reduction: str='mean'{})"
+)
 
 
 @composite(
     "nn.functional", CLASS_LOSS.format(""), latex=r"-x_t",
     samples=lambda: [
-        sample(real(3, 4), CLASSES), sample(real(3, 4), CLASSES, reduction="none"), sample(real(3, 4), CLASSES, ignore_index=1),
+        sample(real(3, 4), CLASSES), sample(real(3, 4), CLASSES, reduction="none"),
+        sample(real(3, 4), CLASSES, ignore_index=1),
         sample(real(1, 3, 2), index([[2, 0]])), ErrorSample((real(2, 4), CLASSES), "to match target batch_size (3)"),
         ErrorSample((real(3, 2), CLASSES), "Target 2 is out of bounds."),
     ],
@@ -175,7 +185,7 @@ def cross_entropy(
     x: Any, target: Any, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
     reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Any:  # fmt: skip
-    """Return the cross entropy of softmax(x) over dimension 1 and a target: class indices, or probabilities of x's shape."""
+    """Return the cross entropy of softmax(x) and a target: class indices, or probabilities of x's shape."""
     how = mode(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise NumericError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
@@ -202,7 +212,8 @@ def _of_probabilities(x: Any, target: Any, weight: Any, reduction: str, ignore_i
     classes = x.shape[axis]
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(
-            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight "
+            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got "
+            "weight "
             f"tensor of shape: {list(weight.shape)}"
         )
     if smoothing:
@@ -238,6 +249,7 @@ def _total_weight(target: Any, weight: Any, ignore_index: int, dtype: str) -> An
 
 
 total_weight = op(
-    "total_weight", _total_weight, names="", signature="(target: Tensor, weight: Tensor?, ignore_index: int, dtype: str)",
+    "total_weight", _total_weight, names="",
+    signature="(target: Tensor, weight: Tensor?, ignore_index: int, dtype: str)",
     shape=lambda *_: (), dtype=lambda target, weight, ignore_index, dtype: dtype,
 )  # fmt: skip

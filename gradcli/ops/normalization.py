@@ -72,7 +72,7 @@ def _layer_dims(x: Any, normalized_shape: Sequence[int]) -> Dims:
 
 
 def check_normalized_shape(x: Any, normalized_shape: Sequence[int], star: str = ", ", **parameters: Any) -> None:
-    """Raise ShapeError with PyTorch's text where the normalized shape does not end x's shape or is not its parameters'."""
+    """Raise ShapeError where the normalized shape does not end x's shape or is not its parameters'."""
     size, shape = list(normalized_shape), x.shape
     if not size:
         raise ShapeError(
@@ -82,13 +82,15 @@ def check_normalized_shape(x: Any, normalized_shape: Sequence[int], star: str = 
     for name, value in parameters.items():
         if value is not None and list(value.shape) != size:
             raise ShapeError(
-                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(value.shape)} and "
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(value.shape)} and "
                 f"normalized_shape = {size}"
             )
     if list(shape[len(shape) - len(size) :]) != size or len(shape) < len(size):
         stars = ", ".join(str(n) for n in size)
         raise ShapeError(
-            f"Given normalized_shape={size}, expected input with shape [*{star}{stars}], but got input of size{list(shape)}"
+            f"Given normalized_shape={size}, expected input with shape [*{star}{stars}], but got input of "
+            f"size{list(shape)}"
         )
 
 
@@ -115,7 +117,9 @@ def _layer_norm(x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: floa
     return y.astype(dtype, copy=False), mean.astype(dtype), r.astype(dtype)
 
 
-def _layer_norm_backward(dy: Any, x: Any, mean: Any, r: Any, weight: Any, normalized_shape: Any, eps: float, needs: Any) -> Any:
+def _layer_norm_backward(
+    dy: Any, x: Any, mean: Any, r: Any, weight: Any, normalized_shape: Any, eps: float, needs: Any
+) -> Any:  # fmt: skip
     dims = _layer_dims(x, normalized_shape)
     outer = tuple(range(dims[0]))
     xh = (x - mean) * r
@@ -132,11 +136,15 @@ def _layer_curvature(g: Any, dy: Any, x: Any, weight: Any, normalized_shape: Any
 
 ALL = (True, True, True)
 layer_norm_backward = op(
-    "native_layer_norm_backward", _layer_norm_backward, names="", outputs=("grad_input", "grad_weight", "grad_bias"), zeros=True,
-    signature="(dy: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor?, normalized_shape: int[], eps: float, "
+    "native_layer_norm_backward", _layer_norm_backward, names="", outputs=("grad_input", "grad_weight", "grad_bias"),
+    zeros=True,
+    signature="(dy: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor?, normalized_shape: int[], "
+    "eps: float, "
     "needs: any)",
     vjp={
-        "dy, x, weight": lambda g, dy, x, weight, normalized_shape, eps: _layer_curvature(g, dy, x, weight, normalized_shape, eps)
+        "dy, x, weight": lambda g, dy, x, weight, normalized_shape, eps: _layer_curvature(
+            g, dy, x, weight, normalized_shape, eps
+        )
     },
 )  # fmt: skip
 
@@ -166,7 +174,8 @@ native_layer_norm = op(
 
 
 @composite(
-    "nn.functional", "(input: Tensor, normalized_shape: int[1], weight: Tensor?=None, bias: Tensor?=None, eps: float=1e-05)",
+    "nn.functional",
+    "(input: Tensor, normalized_shape: int[1], weight: Tensor?=None, bias: Tensor?=None, eps: float=1e-05)",
     samples=_LAYER, latex=r"\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} w + b",
 )  # fmt: skip
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05) -> Any:
@@ -176,7 +185,8 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 
 @composite(
     "torch",
-    "(input: Tensor, normalized_shape: int[1], weight: Tensor?=None, bias: Tensor?=None, eps: float=1e-05, cudnn_enable: bool=True)",
+    "(input: Tensor, normalized_shape: int[1], weight: Tensor?=None, bias: Tensor?=None, eps: float=1e-05, "
+    "cudnn_enable: bool=True)",
     name="layer_norm", samples=_LAYER,
 )  # fmt: skip
 def torch_layer_norm(
@@ -269,10 +279,14 @@ def _batch_curvature(g: Any, dy: Any, x: Any, mean: Any, r: Any, weight: Any, tr
 
 
 batch_norm_backward = op(
-    "native_batch_norm_backward", _batch_norm_backward, names="", outputs=("grad_input", "grad_weight", "grad_bias"), zeros=True,
-    signature="(dy: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor?, training: bool, eps: float, needs: any)",
+    "native_batch_norm_backward", _batch_norm_backward, names="", outputs=("grad_input", "grad_weight", "grad_bias"),
+    zeros=True,
+    signature="(dy: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor?, training: bool, eps: "
+    "float, needs: any)",
     vjp={
-        "dy, x, weight": lambda g, dy, x, mean, r, weight, training, eps: _batch_curvature(g, dy, x, mean, r, weight, training, eps)
+        "dy, x, weight": lambda g, dy, x, mean, r, weight, training, eps: _batch_curvature(
+            g, dy, x, mean, r, weight, training, eps
+        )
     },
 )  # fmt: skip
 
@@ -290,7 +304,8 @@ def _batch_slopes(
 native_batch_norm = op(
     "native_batch_norm", _batch_norm, names="torch", shape=_batch_rule, outputs=("output", "save_mean", "save_invstd"),
     constant=("save_mean", "save_invstd"),
-    signature="(input: Tensor, weight: Tensor?, bias: Tensor?, running_mean: Tensor?, running_var: Tensor?, training: bool, "
+    signature="(input: Tensor, weight: Tensor?, bias: Tensor?, running_mean: Tensor?, running_var: Tensor?, "
+    "training: bool, "
     "momentum: float, eps: float)",
     vjp={
         "x, weight, bias": lambda g, x, weight, running_mean, running_var, training, eps, out, needs: _batch_slopes(
@@ -322,7 +337,8 @@ def check_batch_size(size: Sequence[int], text: str) -> None:
 
 @composite(
     "nn.functional",
-    "(input: Tensor, running_mean: Tensor?, running_var: Tensor?, weight: Tensor?=None, bias: Tensor?=None, training: bool=False, "
+    "(input: Tensor, running_mean: Tensor?, running_var: Tensor?, weight: Tensor?=None, bias: Tensor?=None, "
+    "training: bool=False, "
     "momentum: float=0.1, eps: float=1e-05)",
     samples=lambda: [
         sample(real(3, 2, 2), None, None, real(2), real(2), True),
@@ -346,12 +362,14 @@ def batch_norm(
 
 @composite(
     "torch",
-    "(input: Tensor, weight: Tensor?, bias: Tensor?, running_mean: Tensor?, running_var: Tensor?, training: bool, momentum: float, "
+    "(input: Tensor, weight: Tensor?, bias: Tensor?, running_mean: Tensor?, running_var: Tensor?, training: bool, "
+    "momentum: float, "
     "eps: float, cudnn_enabled: bool)",
     name="batch_norm",
 )  # fmt: skip
 def torch_batch_norm(
-    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float, _: bool
+    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float,
+    _: bool
 ) -> Any:  # fmt: skip
     """Return `nn.functional.batch_norm` without its checks of size and eps."""
     return normalized_batch(x, weight, bias, running_mean, running_var, training, momentum, eps)

@@ -13,10 +13,10 @@ from gradcli.ops._families import Shape, normalize_dim, normalize_dims
 from gradcli.ops._layout import channels_last, copied, ordered
 from gradcli.ops._numbers import number_as
 from gradcli.ops._op import composite, op
-from gradcli.ops._promotion import cast
 from gradcli.ops._samples import ErrorSample, sample
 from gradcli.ops._samples import index as integers
 from gradcli.ops._samples import real as reals
+from gradcli.ops.expansion import at_least, broadcast_tensors, broadcast_to, expand, expand_as
 from gradcli.ops.parts import adjoint, conj, conj_physical, detach, imag, real, view_as_complex, view_as_real
 from gradcli.ops.slicing import (
     chunk,
@@ -34,13 +34,9 @@ from gradcli.ops.slicing import (
 from gradcli.ops.views import (
     alias,
     array_of,
-    at_least,
-    broadcast_tensors,
-    broadcast_to,
     clone,
+    clone_contiguous,
     contiguous,
-    expand,
-    expand_as,
     flatten,
     infer_size,
     is_contiguous,
@@ -190,14 +186,10 @@ def tile(x: Any, dims: Sequence[int]) -> Any:
     return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
 
-def clone_contiguous(x: Any) -> Any:
-    """Return a copy whose elements lie in order."""
-    from gradcli.ops import views
-
-    return views._clone_contiguous(x)
-
-
-@composite("torch", "(repeats: Tensor, *, output_size: int?=None)", name="repeat_interleave")
+@composite(
+    "torch", "(repeats: Tensor, *, output_size: int?=None)", name="repeat_interleave",
+    samples=lambda: [sample(integers([2, 0, 1]))],
+)  # fmt: skip
 def repeated_indices(repeats: Any, output_size: int | None = None) -> Any:
     """Return every index as often as `repeats` says."""
     counts = creation.values_of(repeats)
@@ -372,14 +364,14 @@ constant_pad_nd = op(
 )  # fmt: skip
 
 __all__ = [
-    "adjoint", "alias", "array_of", "as_strided", "at_least", "broadcast_tensors", "broadcast_to", "cast", "chunk",
-    "clone",
-    "conj", "conj_physical", "constant_pad_nd", "contiguous", "detach", "diag", "diag_embed", "diagonal", "expand",
-    "expand_as",
-    "flatten", "flip", "imag", "infer_size", "is_contiguous", "movedim", "narrow", "numel", "permute", "ravel", "real",
-    "repeat",
-    "reshape", "roll", "select", "slice_", "split", "split_with_sizes", "squeeze", "squeeze_dim", "squeeze_dims", "t",
-    "tensor_split", "transpose", "tril", "triu", "unbind", "unflatten", "unfold", "unsqueeze", "view",
-    "view_as_complex",
+    "adjoint", "alias", "array_of", "as_strided", "at_least", "broadcast_tensors", "broadcast_to", "chunk", "clone",
+    "conj",
+    "conj_physical", "constant_pad_nd", "contiguous", "detach", "diag", "diag_embed", "diagonal", "expand", "expand_as",
+    "flatten",
+    "flip", "imag", "infer_size", "is_contiguous", "movedim", "narrow", "numel", "permute", "ravel", "real", "repeat",
+    "reshape",
+    "roll", "select", "slice_", "split", "split_with_sizes", "squeeze", "squeeze_dim", "squeeze_dims", "t",
+    "tensor_split",
+    "transpose", "tril", "triu", "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as_complex",
     "view_as_real",
 ]  # fmt: skip

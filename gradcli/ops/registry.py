@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FAMILIES = (
     "norm", "statistics", "quantile", "calculus", "special", "counting",
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
-    "creation", "views", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
+    "creation", "views", "expansion", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
     "scatter_reduction", "subscript", "conversion", "sampling", "taper", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
     "householder", "linalg", "fft",
     "spectrogram",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradError, BindError, DtypeError, NumericError, ShapeError
-from gradcli.ops import indexing, views
+from gradcli.ops import expansion, indexing, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._op import op
@@ -174,7 +174,7 @@ def _index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any
 def picked(g: Any, dim: int, index: Any, shape: Shape) -> Any:
     """Return what `index_add` and `index_copy` hand to their source of this shape."""
     if shape:
-        return views.expand(indexing.index_select(g, dim, index), shape)
+        return expansion.expand(indexing.index_select(g, dim, index), shape)
     return views.reshape(indexing.index_select(g, dim, views.reshape(index, (-1,))), ())
 
 

@@ -69,7 +69,10 @@ celu = activation(
 spelling("torch", celu, "(input: Tensor, alpha: Scalar=1.0)")
 
 
-@composite("nn.functional", PLAIN, samples=lambda: unary(reals(-3, 3, 0)), latex=r"\lambda (\max(0, x) + \min(0, \alpha (e^x - 1)))")
+@composite(
+    "nn.functional", PLAIN, samples=lambda: unary(reals(-3, 3, 0)),
+    latex=r"\lambda (\max(0, x) + \min(0, \alpha (e^x - 1)))",
+)  # fmt: skip
 def selu(x: Any, inplace: bool = False) -> Any:
     """Return the self-normalizing ELU (Klambauer et al., 2017)."""
     return elu(x, SELU_ALPHA, inplace, SELU_SCALE)
@@ -126,7 +129,10 @@ gelu = activation(
     "gelu", r"x \, \Phi(x)", lambda x, *, approximate="none": _gelu(x, approximate), check=_check_gelu,
     signature="(input: Tensor, *, approximate: str='none')",
     vjp=dict(x=lambda g, x, approximate: gelu_backward(g, x, approximate=approximate)),
-    samples=lambda: [*unary(), sample(real(3), approximate="tanh"), ErrorSample((real(2),), "approximate argument", {"approximate": "erf"})],
+    samples=lambda: [
+        *unary(), sample(real(3), approximate="tanh"),
+        ErrorSample((real(2),), "approximate argument", {"approximate": "erf"}),
+    ],
 )  # fmt: skip
 
 
@@ -148,7 +154,8 @@ def _mish_slope(g: Any, x: Any) -> Any:
 
 
 mish = activation(
-    "mish", r"x \tanh \ln(1 + e^x)", lambda x, inplace=False: x * np.tanh(np.logaddexp(x, 0)), check="mish_cpu", signature=PLAIN,
+    "mish", r"x \tanh \ln(1 + e^x)", lambda x, inplace=False: x * np.tanh(np.logaddexp(x, 0)), check="mish_cpu",
+    signature=PLAIN,
     vjp=dict(x=lambda g, x: _mish_slope(g, x)), samples=lambda: unary(),
 )  # fmt: skip
 
@@ -172,7 +179,8 @@ softplus_backward = backward_of(
 )  # fmt: skip
 softplus = activation(
     "softplus", r"\tfrac{1}{\beta} \ln(1 + e^{\beta x})",
-    lambda x, beta=1.0, threshold=20.0: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta), check="softplus_cpu",
+    lambda x, beta=1.0, threshold=20.0: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta),
+    check="softplus_cpu",
     signature="(input: Tensor, beta: Scalar=1.0, threshold: Scalar=20.0)",
     vjp=dict(x=lambda g, x, beta, threshold: softplus_backward(g, x, beta, threshold)),
     samples=lambda: [*unary(), sample(real(3), 2.0, 1.0)],
@@ -245,15 +253,19 @@ def _glu_curvature(g: Any, dy: Any, x: Any, dim: int) -> Any:
 
 
 glu_backward = op(
-    "glu_backward", _glu_backward, names="", signature="(dy: Tensor, input: Tensor, dim: int)", shape=lambda dy, x, dim: x.shape,
+    "glu_backward", _glu_backward, names="", signature="(dy: Tensor, input: Tensor, dim: int)",
+    shape=lambda dy, x, dim: x.shape,
     vjp=dict(
         dy=lambda g, x, dim: _glu_slope_of_cotangent(g, x, dim), x=lambda g, dy, x, dim: _glu_curvature(g, dy, x, dim)
     ),
 )  # fmt: skip
 glu = op(
-    "glu", _glu, names="nn.functional", signature="(input: Tensor, dim: int=-1)", shape=_glu_rule, latex=r"a \, \sigma(b)",
+    "glu", _glu, names="nn.functional", signature="(input: Tensor, dim: int=-1)", shape=_glu_rule,
+    latex=r"a \, \sigma(b)",
     vjp=dict(x=lambda g, x, dim: glu_backward(g, x, dim)),
-    samples=lambda: [sample(real(3, 4)), sample(real(4, 3), 0), ErrorSample((real(2, 3),), "Halving dimension must be even")],
+    samples=lambda: [
+        sample(real(3, 4)), sample(real(4, 3), 0), ErrorSample((real(2, 3),), "Halving dimension must be even"),
+    ],
 )  # fmt: skip
 
 

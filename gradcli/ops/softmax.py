@@ -109,7 +109,8 @@ def _implied_dim(x: Any, dim: int | None) -> int:
 
 _SAMPLES = (
     sample(real(2, 3), 1), sample(real(2, 3, 2), 0), sample(real(), 0), sample(real(0, 3), 1),
-    ErrorSample((real(2, 3), 2), "Dimension out of range"), ErrorSample((index([1, 2]), 0), "not implemented for 'Long'"),
+    ErrorSample((real(2, 3), 2), "Dimension out of range"),
+    ErrorSample((index([1, 2]), 0), "not implemented for 'Long'"),
 )  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def special_softmax(x: Any, dim: int, dtype: str | None = None) -> Any:
 
 @composite("nn.functional", FUNCTIONAL, name="softmax", samples=_SAMPLES, latex=r"\frac{e^{x_i}}{\sum_j e^{x_j}}")
 def functional_softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: str | None = None) -> Any:
-    """Return exponentials that sum to one along a dimension; without dim, along 0 of 0-d, 1-d and 3-d tensors, else 1."""
+    """Return softmax; without dim, along dimension 0 of 0-d, 1-d and 3-d tensors, else along 1."""
     return softmax(x, _implied_dim(x, dim), dtype)
 
 
@@ -169,13 +170,14 @@ def _one_hot_of_largest(y: Any, dim: int) -> Any:
 
 
 one_hot_of_largest = op(
-    "one_hot_of_largest", _one_hot_of_largest, names="", signature="(input: Tensor, dim: int)", shape=lambda y, dim: y.shape
+    "one_hot_of_largest", _one_hot_of_largest, names="", signature="(input: Tensor, dim: int)",
+    shape=lambda y, dim: y.shape
 )
 detached = op("detach", lambda x: x, names="", signature="(input: Tensor)", shape=lambda x: x.shape)
 
 
 @composite("nn.functional", "(logits: Tensor, tau: float=1, hard: bool=False, eps: float=1e-10, dim: int=-1)")
 def gumbel_softmax(x: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
-    """Return a sample of the Gumbel-softmax distribution (Jang et al., 2017); `hard` makes it one-hot with a soft gradient."""
+    """Return a sample of the Gumbel-softmax distribution (Jang et al., 2017), one-hot where `hard`, with a soft gradient."""
     y = softmax((x + gumbel_noise(x)) / tau, dim)
     return one_hot_of_largest(y, dim) - detached(y) + y if hard else y

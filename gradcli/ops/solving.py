@@ -96,19 +96,18 @@ def _solve_shapes(a: Any, b: Any, left: bool) -> tuple[Shape, Shape]:
     check_floating(a, "linalg.solve")
     check_square(a, "linalg.solve")
     if is_vector_system(a, b):
-        if not left:
-            raise ShapeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False.")
-        if a.shape[-1] != b.shape[-1]:
-            _vector_mismatch(a, b)
+        if a.shape[-1] != b.shape[-1] or not left:
+            _vector_mismatch(a, b, left)
         return a.shape[:-1] if b.ndim == 1 else b.shape, a.shape[:-2]
     check_system(a, b, "linalg.solve", left)
-    return (*same_batch(a.shape, b.shape), *b.shape[-2:]), same_batch(a.shape, b.shape)
+    batch = same_batch(b.shape, a.shape)
+    return (*batch, *b.shape[-2:]), batch
 
 
-def _vector_mismatch(a: Any, b: Any) -> None:
-    n = a.shape[-1]
+def _vector_mismatch(a: Any, b: Any, left: bool) -> None:
+    n, equation = a.shape[-1], "AX = B" if left else "XA = B"
     raise ShapeError(
-        f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({n}x{n} and {b.shape[-1]}x1)"
+        f"linalg.solve: Incompatible shapes of A and B for the equation {equation} ({n}x{n} and {b.shape[-1]}x1)"
     )
 
 
@@ -176,7 +175,7 @@ def _lu_solve_rule(lu: Any, pivots: Any, b: Any, left: bool = True, adjoint: boo
     check_system(lu, b, "linalg.lu_solve", left)
     if lu.shape[-1] != pivots.shape[-1]:
         raise ShapeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")
-    return (*same_batch(lu.shape, b.shape), *b.shape[-2:])
+    return (*same_batch(b.shape, lu.shape), *b.shape[-2:])
 
 
 def _lu_solve_kernel(lu: Array, pivots: Array, b: Array, left: bool = True, adjoint: bool = False) -> Array:
@@ -240,7 +239,7 @@ def _cholesky_solve_rule(b: Any, factor: Any, upper: bool = False) -> Shape:
             f"Incompatible matrix sizes for cholesky_solve: each A matrix is {n} by {n} but each b matrix is {b.shape[-2]} by "
             f"{b.shape[-1]}"
         )
-    return (*same_batch(factor.shape, b.shape), *b.shape[-2:])
+    return (*same_batch(b.shape, factor.shape), *b.shape[-2:])
 
 
 def _cholesky_solve_kernel(b: Array, factor: Array, upper: bool = False) -> Array:

@@ -18,7 +18,7 @@ from gradcli.ops._op import composite, op
 from gradcli.ops._samples import ErrorSample, real, sample
 
 UNCONVERGED = (
-    "{}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated {} values (error "
+    "{}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated {}values (error "
     "code: {})."
 )
 SMALL = 64
@@ -73,7 +73,7 @@ def _svd_kernel(x: Array, full: bool, vectors: bool, driver: Any) -> tuple[Array
         found = _wide_svd(x, full) if wide else None
         u, s, vh = found or np.linalg.svd(x, full_matrices=full)
     except np.linalg.LinAlgError:
-        raise NumericError(UNCONVERGED.format("linalg.svd", "singular", x.shape[-1]), code="GC504") from None
+        raise NumericError(UNCONVERGED.format("linalg.svd", "singular ", x.shape[-1]), code="GC504") from None
     return fortran(u), s, fortran(vh)
 
 

@@ -38,7 +38,7 @@ def _kernel(a: Array, b: Array, upper: bool, left: bool = True, unit: bool = Fal
 def _rule(a: Any, b: Any, upper: bool, left: bool = True, unit: bool = False) -> Shape:
     check_square(a, "linalg.solve_triangular")
     check_system(a, b, "linalg.solve_triangular", left)
-    return (*same_batch(a.shape, b.shape), *b.shape[-2:])
+    return (*same_batch(b.shape, a.shape), *b.shape[-2:])
 
 
 def _backward(g: Any, a: Any, out: Any, upper: bool, left: bool, unit: bool, needs: tuple[bool, ...]) -> Any:
@@ -63,7 +63,7 @@ solve_triangular = op(
 
 
 def _old_kernel(b: Array, a: Array, upper: bool = True, transpose: bool = False, unit: bool = False) -> tuple[Array, Array]:
-    batch = same_batch(a.shape, b.shape)
+    batch = same_batch(b.shape, a.shape)
     clone = np.broadcast_to(a, (*batch, *a.shape[-2:]))
     matrix, high = (a.swapaxes(-1, -2), not upper) if transpose else (a, upper)
     return fortran(substitute(matrix, b, high, unit)), fortran(clone)
@@ -81,7 +81,7 @@ def _old_rule(b: Any, a: Any, *_: Any) -> tuple[Shape, Shape]:
             f"Incompatible matrix sizes for triangular_solve: each A matrix is {a.shape[-1]} by {a.shape[-1]} but each b matrix "
             f"is {b.shape[-2]} by {b.shape[-1]}"
         )
-    batch = same_batch(a.shape, b.shape)
+    batch = same_batch(b.shape, a.shape)
     return (*batch, *b.shape[-2:]), (*batch, *a.shape[-2:])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.errors import ShapeError
 from gradcli.ops._dtype_text import SCALAR_TYPES, scalar_type
-from gradcli.ops._families import Shape, broadcast_shapes, normalize_dim, normalize_dims
+from gradcli.ops._families import Shape, normalize_dim, normalize_dims
 from gradcli.ops._families import view as view_family
 from gradcli.ops._layout import copied
 from gradcli.ops._op import attribute, composite, op, spelling
@@ -124,7 +124,7 @@ clone = op(
     "clone", lambda x: copied(x), signature="(input: Tensor)", shape=lambda x: x.shape, vjp=dict(x=lambda g: g),
     samples=lambda: [sample(reals(2, 3)), sample(reals())],
 )  # fmt: skip
-_clone_contiguous = op("clone", lambda x: x.copy(), names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))
+clone_contiguous = op("clone", lambda x: x.copy(), names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))
 
 
 @composite("Tensor", "(input: Tensor)")
@@ -195,57 +195,6 @@ def unflatten(x: Any, dim: int, sizes: Shape) -> Any:
         )
     found = infer_size(sizes, x.shape[at])
     return view(x, (*x.shape[:at], *found, *x.shape[at + 1 :]))
-
-
-def _expand_rule(x: Any, size: Shape) -> Shape:
-    """Return the expanded shape, in which -1 keeps a size."""
-    extra = len(size) - x.ndim
-    if extra < 0:
-        raise ShapeError(
-            f"expand(torch.{scalar_type(x)}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of sizes "
-            f"provided ({len(size)}) must be "
-            f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
-        )
-    return tuple(_expanded(x, size, at, extra) for at in range(len(size)))
-
-
-def _expanded(x: Any, size: Shape, at: int, extra: int) -> int:
-    n = size[at]
-    if at < extra:
-        if n < 0:
-            raise ShapeError(
-                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {at}"
-            )
-        return n
-    own = x.shape[at - extra]
-    if n == -1 or n == own:
-        return own  # type: ignore[no-any-return]
-    if own != 1:
-        raise ShapeError(
-            f"The expanded size of the tensor ({n}) must match the existing size ({own}) at non-singleton dimension "
-            f"{at}.  "
-            f"Target sizes: {list(size)}.  Tensor sizes: {list(x.shape)}"
-        )
-    return n
-
-
-expand = view_family(
-    "expand", lambda x, size: np.broadcast_to(x, _expand_rule(x, size)), names="Tensor", signature=SIZES,
-    shape=_expand_rule,
-    vjp=dict(x=lambda g: g), samples=lambda: [sample(reals(2, 1), (2, 3)), sample(reals(3), (2, -1))],
-)  # fmt: skip
-
-
-@composite("torch Tensor", "(input: Tensor, size: int[])", samples=lambda: [sample(reals(2, 1), (4, 2, 3))])
-def broadcast_to(x: Any, size: Shape) -> Any:
-    """Return x expanded to a size."""
-    return expand(x, size)
-
-
-@composite("Tensor", "(input: Tensor, other: Tensor)")
-def expand_as(x: Any, other: Any) -> Any:
-    """Return x expanded to the size of another tensor."""
-    return expand(x, other.shape)
 
 
 def _unsqueeze_rule(x: Any, dim: int) -> Shape:
@@ -396,29 +345,3 @@ def matrix_transposed(x: Any) -> Any:
     if x.ndim < 2:
         raise ShapeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
     return transpose(x, -2, -1)
-
-
-def at_least(x: Any, ndim: int) -> Any:
-    """Return x with dimensions of size 1 added until it has 1, 2 or 3, where `atleast_3d` puts them."""
-    if x.ndim >= ndim:
-        return x
-    if x.ndim == 0:
-        return reshape(x, (1,) * ndim)
-    x = unsqueeze(x, 0) if x.ndim == 1 else x
-    return unsqueeze(x, -1) if ndim == 3 else x
-
-
-def _at_least(tensors: Any, ndim: int) -> Any:
-    return tuple(at_least(x, ndim) for x in tensors) if isinstance(tensors, (list, tuple)) else at_least(tensors, ndim)
-
-
-for _n in (1, 2, 3):
-    composite("torch", "(input: Tensor)", name=f"atleast_{_n}d")(lambda x, _n=_n: at_least(x, _n))
-    composite("torch", "(*tensors: Tensor[])", name=f"atleast_{_n}d")(lambda tensors, _n=_n: _at_least(tensors, _n))
-
-
-@composite("torch", "(*tensors: Tensor[])", samples=lambda: [sample([reals(2, 1), reals(3)])])
-def broadcast_tensors(tensors: Sequence[Any]) -> tuple[Any, ...]:
-    """Return tensors expanded to their common shape."""
-    shape = broadcast_shapes(*(x.shape for x in tensors))
-    return tuple(x if x.shape == shape else expand(x, shape) for x in tensors)

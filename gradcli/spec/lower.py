@@ -234,7 +234,7 @@ class Lowering:
         items = tuple([self.value(item) for item in node.elts])
         return Pack("list" if type(node) is ast.List else "tuple", items)
 
-    def _refused(self, node: ast.expr, out: int | None) -> Found:
+    def _refused(self, node: Any, out: int | None) -> Found:
         return self.refuse(type(node), node)
 
     def _choose(self, node: Any, out: int | None) -> Found:
