@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from gradcli.api.checking import findings
 from gradcli.api.testing import find
 from gradcli.api.testing import test_spec as hold
 from gradcli.report.test import SpecResult
 
 ROOT = Path(__file__).parent.parent
 SPECS = [Path(path).relative_to(ROOT) for path in find([str(ROOT / "specs")])]
+EACH_SPEC = pytest.mark.parametrize(
+    "path", SPECS, ids=lambda path: path.relative_to("specs").with_suffix("").as_posix()
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -35,7 +39,7 @@ def failure(result: SpecResult) -> str:
     return "\n".join(map(str, (*result.mismatches, *result.diagnostics)))
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.relative_to("specs").with_suffix("").as_posix())
+@EACH_SPEC
 def test_a_spec_holds_what_it_expects(path: Path):
     """Every spec under specs/ evaluates to what its `expect` says, or raises what its `raises` says."""
     result = hold(str(ROOT / path))
@@ -43,7 +47,15 @@ def test_a_spec_holds_what_it_expects(path: Path):
     assert result.checked, "it expects nothing"
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.relative_to("specs").with_suffix("").as_posix())
+@EACH_SPEC
+def test_check_finds_only_what_a_spec_raises(path: Path):
+    """Nothing is wrong with a spec before it is evaluated, except what its `raises` says."""
+    raised = re.search(r'^raises: "?(.*?)"?$', (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    others = [d for d in findings(ROOT / path) if raised is None or raised[1] not in d.message]
+    assert others == []
+
+
+@EACH_SPEC
 def test_a_spec_says_what_it_teaches(path: Path):
     """Every spec has a description, and no line that has to be scrolled."""
     text = (ROOT / path).read_text(encoding="utf-8")

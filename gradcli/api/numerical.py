@@ -19,7 +19,7 @@ from gradcli.autograd.tensor import Tensor
 from gradcli.errors import OpError, SpecError
 from gradcli.graph.evaluate import Evaluation, Limits, located
 from gradcli.graph.graph import BackwardStep, Block, Ref
-from gradcli.report.collect import forward_nodes, roots
+from gradcli.report.collect_graph import forward_nodes, roots
 from gradcli.report.gradcheck import GradcheckReport, GradcheckRow
 
 WIDE = {"float16": "float64", "float32": "float64", "complex64": "complex128"}
@@ -83,7 +83,7 @@ def _outputs(evaluation: Evaluation) -> Iterator[str]:
 def _compare(
     spec: Spec, point: Mapping[str, Any], output: str, limits: Limits | None, eps: float, atol: float, rtol: float
 ) -> Iterator[GradcheckRow]:  # fmt: skip
-    """Yield a row for each leaf that requires grad: vᵀJ against the differences of vᵀ·output, for one fixed random v."""
+    """Yield a row for each leaf that requires grad: vᵀJ against the differences of vᵀ·output, for one fixed v."""
     evaluation = _evaluated(spec, point, limits)
     tensor = evaluation[output]
     if not isinstance(tensor, Tensor) or not tensor.requires_grad:
@@ -107,6 +107,9 @@ def _compare(
 
 
 def _seed(tensor: Tensor) -> Any:
+    """Return v: 1 for an output of one element, else numbers that no symmetry of the output can hide behind."""
+    if tensor.data.size == 1:
+        return np.ones_like(tensor.data)
     draws = np.random.RandomState(0)
     v = draws.uniform(0.5, 1.5, tensor.shape)
     return v + 1j * draws.uniform(0.5, 1.5, tensor.shape) if tensor.dtype.kind == "c" else v

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcli.api.spec import Options, Spec, from_mapping, load, unknown
 from gradcli.errors import SpecError
+from gradcli.graph.graph import BackwardStep, Statement, Step
 from gradcli.source.diagnostic import Diagnostic
 from gradcli.spec.findings import nearest
 
@@ -145,6 +147,15 @@ def compile(spec: Spec | str | Path | Mapping[str, Any], *, limits: Limits | Non
 
 def graph(spec: Spec, *, limits: Limits | None = None) -> GraphReport:
     """Return the forward and the backward graph of an evaluation; the backward steps themselves are not run."""
-    from gradcli.report.collect import graph_report
+    from gradcli.report.collect_graph import graph_report
 
-    return graph_report(evaluate(spec, limits=limits, steps=False), spec.file)
+    statements = [*spec.graph.statements, *_output_statements(spec.graph.steps)]
+    whole = Spec(replace(spec.graph, statements=statements), spec.file, spec.lines)
+    return graph_report(evaluate(whole, limits=limits, steps=False), spec.file)
+
+
+def _output_statements(steps: Iterable[Step]) -> Iterator[Statement]:
+    """Yield what the steps' output expressions compute, those aside that need the grads of an earlier step."""
+    for output in (output for step in steps if isinstance(step, BackwardStep) for output in step.outputs):
+        if not any(getattr(statement, "target", None) == "attr.grad" for statement in output.expression.statements):
+            yield from output.expression.statements

@@ -67,9 +67,9 @@ def read_text(path: str | Path) -> bytes:
 
 def _similar_file(path: Path) -> str | None:
     folder = path.parent
-    names = [p.name for p in folder.glob("*.y*ml")] if folder.is_dir() else []
-    near = nearest(path.name, names)
-    return f"did you mean `{folder / near}`?" if near else None
+    names = {p.stem: p for p in sorted(folder.glob("*.y*ml"))} if folder.is_dir() else {}
+    near = nearest(path.stem, names)
+    return f"did you mean `{names[near]}`?" if near else None
 
 
 def load(path: str | Path, options: Options | None = None) -> Spec:

@@ -23,10 +23,7 @@ def test(paths: Iterable[str], *, limits: Limits | None = None, options: Options
 
 
 def find(paths: Iterable[str]) -> Iterator[str]:
-    """Yield named files, and from folders the YAML files that are specs, hidden folders aside, sorted by path.
-
-    Raises SpecError for a path that does not exist.
-    """
+    """Yield named files, and from folders the YAML files that are specs, hidden folders aside, sorted by path."""
     for path in paths:
         place = Path(path)
         if not place.is_dir():

@@ -91,7 +91,8 @@ def _check_seed(at: int, output: Any, v: Any) -> None:
 
 def _check_implicit(output: Any) -> None:
     if prod(output.shape) != 1:
-        raise AutogradError("grad can be implicitly created only for scalar outputs", code="GC403")
+        hint = "give a v of the output's shape, such as ones_like of it, or reduce it with sum()"
+        raise AutogradError("grad can be implicitly created only for scalar outputs", code="GC403", hint=hint)
     if output.dtype.kind == "c":
         raise AutogradError(
             f"grad can be implicitly created only for real scalar outputs but got torch.{output.dtype}", code="GC411"

@@ -40,4 +40,4 @@ def command(
         report(found.diagnostics, color)
         if found.passed and not quiet:
             write("\n".join(f"{spec}: ok" for spec in found.specs))
-    return 0 if found.passed else 1
+    return 2 if found.unreadable else 0 if found.passed else 1

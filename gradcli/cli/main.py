@@ -5,14 +5,15 @@ Exit codes: 0 fine; 1 done, and something was found; 2 the command line or a spe
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from gradcli import __version__
-from gradcli.cli import bench, check, explain, gradcheck, graph, ops, run, schema, test
 from gradcli.cli.streams import prepare, silence
 
 FINE, FOUND, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -20,13 +21,24 @@ FINE, FOUND, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 """What typer raises for a wrong command line; its module is private in the versions that carry their own click."""
 
-app = typer.Typer(
-    name="gradcli",
-    help="Evaluate and differentiate computational graphs exactly as PyTorch's autograd does, without PyTorch.",
-    epilog="Example: gradcli run specs/basics/one_layer.yaml",
-    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+VERBS = ("run", "graph", "check", "gradcheck", "test", "ops", "explain", "bench", "schema")
+"""The commands in the order of the help; each is a module beside this one."""
+
+
+def application(verbs: tuple[str, ...] = VERBS) -> typer.Typer:
+    """Return the command line with some verbs; only their modules are imported."""
+    app = typer.Typer(
+        name="gradcli",
+        help="Evaluate and differentiate computational graphs exactly as PyTorch's autograd does, without PyTorch.",
+        epilog="Example: gradcli run specs/basics/one_layer.yaml",
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    app.callback(invoke_without_command=True)(gradcli)
+    for verb in verbs:
+        module = import_module(f"gradcli.cli.{verb}")
+        app.command(verb, epilog=module.EXAMPLE)(module.command)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -35,7 +47,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def gradcli(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
@@ -44,10 +55,6 @@ def gradcli(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(WRONG)
-
-
-for verb in (run, graph, check, gradcheck, test, ops, explain, bench, schema):
-    app.command(verb.__name__.rpartition(".")[2], epilog=verb.EXAMPLE)(verb.command)
 
 
 def main() -> None:
@@ -61,6 +68,7 @@ def main() -> None:
         code = FINE
     except KeyboardInterrupt:
         code = INTERRUPTED
+    gc.freeze()  # else the interpreter looks for cycles among all modules before it ends, which takes longer than a run
     sys.exit(code)
 
 
@@ -69,7 +77,8 @@ def invoke(arguments: list[str]) -> int:
     from gradcli.errors import OpError, SpecError
 
     try:
-        return app(arguments, prog_name="gradcli", standalone_mode=False) or FINE
+        named = tuple(verb for verb in arguments[:1] if verb in VERBS)
+        return application(named or VERBS)(arguments, prog_name="gradcli", standalone_mode=False) or FINE
     except USAGE_ERROR as error:
         error.show()
         return WRONG

@@ -32,7 +32,7 @@ class Color(StrEnum):
 
 COLOR = Annotated[Color, typer.Option("--color", help="Use colour: auto is on terminals without NO_COLOR.")]
 
-_SIZE = re.compile(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*$", re.IGNORECASE)
+_SIZE = r"(?i)\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*$"
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -40,7 +40,7 @@ def parse_size(text: str | None) -> int:
     """Return the bytes that a size like `500M` or `2GiB` stands for (units are powers of 1024); None is 0."""
     if text is None:
         return 0
-    match = _SIZE.match(text)
+    match = re.match(_SIZE, text)
     try:
         size = int(float(match.group(1)) * 1024 ** _POWERS[match.group(2).lower()]) if match else 0
     except ValueError:

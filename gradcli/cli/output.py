@@ -17,9 +17,9 @@ TEXTS = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".csv": "csv", ".md":
 ARRAYS = (".npz", ".safetensors")
 
 
-def check_suffix(path: Path | None) -> None:
+def check_suffix(path: Path) -> None:
     """Raise typer's usage error for a suffix that names no format, before anything is evaluated."""
-    if path is not None and path.suffix.lower() not in (*TEXTS, *ARRAYS):
+    if path.suffix.lower() not in (*TEXTS, *ARRAYS):
         known = " ".join((*TEXTS, *ARRAYS))
         raise typer.BadParameter(f"{path.suffix or path.name!r} is none of {known}", param_hint="--output")
 

@@ -61,10 +61,12 @@ def command(
 ) -> int:
     """Evaluate specs, run their backward steps, and print tensors, grads and grad_fn names."""
     from gradcli.api.spec import Options
-    from gradcli.cli.output import check_suffix
     from gradcli.graph.evaluate import Limits
 
-    check_suffix(output)
+    if output is not None:
+        from gradcli.cli.output import check_suffix
+
+        check_suffix(output)
     pairs = _pairs(backward or [], seed_vector or [])
     if output is not None and len(specs) > 1:
         raise typer.BadParameter("one file takes one spec", param_hint="--output")
@@ -75,12 +77,13 @@ def command(
 
 
 class Look:
-    """How a report is printed."""
+    """How reports are printed, and what goes between two of them."""
 
-    __slots__ = ("color", "form", "full", "precision")
+    __slots__ = ("color", "form", "full", "gap", "precision")
 
     def __init__(self, form: Format, precision: int, full: bool, color: Color) -> None:
         self.form, self.precision, self.full, self.color = form, precision, full, color
+        self.gap = ""
 
 
 def _pairs(backward: list[str], seeds: list[str]) -> list[tuple[str, str | None]]:
@@ -100,24 +103,30 @@ def _run(
     from gradcli.errors import SpecError
     from gradcli.report.collect import run_report
     from gradcli.report.run import RunReport
-    from gradcli.report.select import select_row
 
     try:
         evaluation = evaluate(load(path, options), limits=limits, steps=not no_grad)  # type: ignore[arg-type]
         found = run_report(evaluation, path, parts=everything or select is not None)
+        chosen = None if select is None or found.diagnostics else _selected(found, select)
     except SpecError as error:
         found = RunReport(path, diagnostics=tuple(error.diagnostics))
     if select is not None and not found.diagnostics:
-        text = _render_one(select_row(found, select), look)
-        write("" if quiet else text)
+        write("" if quiet else _render_one(chosen, look))
     elif output is not None and not found.diagnostics:
         from gradcli.cli.output import write_run
 
         write_run(output, found, look.precision, look.full)
     elif not quiet and (found.tensors or look.form is Format.json):
-        write(render(found, look))
+        write(look.gap + render(found, look))
+        look.gap = "\n" if look.form in (Format.table, Format.markdown) else ""
     report(found.diagnostics, look.color)
     return 2 if found.diagnostics else 0
+
+
+def _selected(found: RunReport, name: str) -> object:
+    from gradcli.report.select import select_row
+
+    return select_row(found, name)
 
 
 def render(found: RunReport, look: Look) -> str:

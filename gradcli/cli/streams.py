@@ -48,11 +48,14 @@ def silence(stream: TextIO) -> None:
 
 def report(diagnostics: Iterable[Diagnostic], color: Color = Color.auto) -> None:
     """Write diagnostics to standard error."""
+    sys.stdout.flush()
+    found = list(diagnostics)
+    if not found:
+        return
     from gradcli.render.diagnostic import render_diagnostic
 
-    sys.stdout.flush()
     colored, columns = use_color(sys.stderr, color), width(sys.stderr) or 120
-    texts = [render_diagnostic(diagnostic, colored, columns).rstrip("\n") + "\n" for diagnostic in diagnostics]
+    texts = [render_diagnostic(diagnostic, colored, columns).rstrip("\n") + "\n" for diagnostic in found]
     try:
         sys.stderr.write("".join(texts))
         sys.stderr.flush()

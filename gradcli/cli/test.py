@@ -27,7 +27,9 @@ def command(
     from gradcli.api.testing import test
     from gradcli.graph.evaluate import Limits
     from gradcli.render.results_text import render_test
+    from gradcli.report.check import is_unreadable
 
     found = test(paths, limits=Limits(parse_size(max_memory), max_steps), options=Options(allow_path=allow_path or ()))
     write(render_test(found, color=use_color(sys.stdout, color), quiet=quiet))
-    return 1 if found.failed else 0
+    unreadable = any(is_unreadable(d) for result in found.results for d in result.diagnostics)
+    return 2 if unreadable else 1 if found.failed else 0

@@ -24,7 +24,7 @@ from gradcli.graph.graph import (
     Statement, Step, TensorForm, Unpack, ZeroGradStep,
 )  # fmt: skip
 from gradcli.graph.literal import array_of
-from gradcli.ops import _random
+from gradcli.ops import _random, operators
 from gradcli.ops._budget import BUDGET, Budget, machine_memory
 from gradcli.ops._promotion import as_dtype
 from gradcli.source.span import Span
@@ -104,7 +104,20 @@ class Evaluator:
             try:
                 table[type(statement)](statement)
             except OP_ERRORS as error:
-                raise located(error, statement.span) from error
+                raise located(self.hinted(error, statement), statement.span) from error
+
+    def hinted(self, error: Exception, statement: Statement) -> Exception:
+        """Return an error about shapes or dtypes with a hint that says what the operands are."""
+        if isinstance(error, OpError) and error.hint is None and error.code.startswith("GC3") and isinstance(statement, Apply):
+            operands = dict.fromkeys(arg.slot for arg in statement.args if isinstance(arg, Ref))
+            told = [self._operand(slot) for slot in operands if operators.is_tensor(self.slots[slot])]
+            error.hint = ", ".join(text for text in told if text) or None
+        return error
+
+    def _operand(self, slot: int) -> str:
+        """Return a tensor's name, shape and dtype as hints write them."""
+        name, value = self.graph.values[slot].name, self.slots[slot]
+        return f"`{name}` is {value.dtype} of shape {list(value.shape)}" if name else ""
 
     def value(self, block: Block) -> Any:
         """Run a block and return its value."""
@@ -354,10 +367,10 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Evaluate a graph and its backward steps; `overrides` are arrays for inputs and parameters by name.
 
-    What fails ends the evaluation: the error is in the result, beside all that was finished before it. `expect` is called
+    Without `steps` only their outputs are computed, and nothing is differentiated. What fails ends the evaluation: the error is in the result, beside all that was finished before it. `expect` is called
     with (evaluator, expectations) after each step and at the end.
     """
-    from gradcli.graph.steps import run_step
+    from gradcli.graph.steps import compute_outputs, run_step
 
     limits = limits or Limits()
     evaluator = Evaluator(graph, limits)
@@ -367,7 +380,10 @@ def evaluate(
             for leaf in graph.leaves:
                 evaluator.leaf(leaf, (overrides or {}).get(graph.values[leaf.slot].name))
             evaluator.run(graph.statements)
-            for step in graph.steps if steps else ():
+            for step in graph.steps:
+                if not steps:
+                    compute_outputs(evaluator, step)
+                    continue
                 done.steps.append(run_step(evaluator, step))
                 if expect:
                     expect(evaluator, step.expect)

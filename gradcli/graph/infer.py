@@ -83,7 +83,7 @@ class Inference(Evaluator):
             except LimitError:
                 self._spoil(statement)
             except OpError as error:
-                self._note(located(error, statement.span))
+                self._note(located(self.hinted(error, statement), statement.span))
                 self._spoil(statement)
             except Exception:  # noqa: BLE001 - a rule that looks at values cannot judge a symbol
                 self._spoil(statement)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcli.autograd import backward as autograd
 from gradcli.autograd.tensor import Tensor
-from gradcli.errors import AutogradError, BindError
+from gradcli.errors import AutogradError, BindError, SpecError
 from gradcli.graph.evaluate import OP_ERRORS, Evaluator, StepResult, located
 from gradcli.graph.graph import BackwardStep, Output, Step, ZeroGradStep
 
@@ -18,6 +18,15 @@ def run_step(evaluator: Evaluator, step: Step) -> StepResult:
     except OP_ERRORS as error:
         raise located(error, step.span) from error
     return StepResult(step, v, {name: t.grad for name, t in graded(evaluator).items()})
+
+
+def compute_outputs(evaluator: Evaluator, step: Step) -> None:
+    """Compute the outputs of a step that is not run; one that needs the grads of earlier steps is left out."""
+    for output in step.outputs if isinstance(step, BackwardStep) else ():
+        try:
+            evaluator.value(output.expression)
+        except SpecError:
+            continue
 
 
 def graded(evaluator: Evaluator) -> dict[str, Tensor]:

@@ -141,7 +141,7 @@ def reduction(
     name: str, latex: str, kernel: Callable[..., Any], *, shape: Any = reduction_rule, names: str = "torch Tensor",
     **record: Any,
 ) -> Op:  # fmt: skip
-    """Declare an op that reduces dimensions: the kernel's parameters begin with x, dim, keepdim unless `shape` differs."""
+    """Declare an op that reduces dimensions: the kernel's parameters begin with x, dim, keepdim, or `shape` differs."""
     return op(name, kernel, latex=latex, shape=shape, names=names, **record)
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradcli.ops._axis_map import AxisMap, from_table, picking
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[Any]"
 KEYS = -0.75
 """The parameter of PyTorch's cubic convolution; with antialiasing it is -0.5."""
+KEEPING = ("nearest", "linear", "linear-aa", "cubic-aa", "lanczos-aa")
+"""Modes that leave a dimension as it is where it keeps its size, whatever the scale factor says."""
 
 
 @lru_cache(maxsize=256)
 def resized(mode: str, size: int, out: int, align_corners: bool, factor: float | None, dtype: str) -> AxisMap:
     """Return the map of one dimension from `size` to `out` elements; `factor` is the scale factor where one was given."""
     number = np.float64 if dtype == "float64" else np.float32
+    if size == out and mode in KEEPING:
+        return picking(size, np.arange(size))
     if mode.startswith("nearest"):
         return picking(size, _nearest(mode, size, out, factor, number))
     scale = _scale(size, out, align_corners, factor)
@@ -26,7 +32,7 @@ def resized(mode: str, size: int, out: int, align_corners: bool, factor: float |
         return _antialiased(mode, size, out, number(scale), number)
     places = np.arange(out).astype(number)
     at = number(scale) * places if align_corners else number(scale) * (places + number(0.5)) - number(0.5)
-    return _linear(size, out, at) if mode == "linear" else _cubic(size, at)
+    return _linear(size, at) if mode == "linear" else _cubic(size, at)
 
 
 def _scale(size: int, out: int, align_corners: bool, factor: float | None) -> float:
@@ -42,10 +48,8 @@ def _nearest(mode: str, size: int, out: int, factor: float | None, number: Any) 
     return np.minimum(np.floor((np.arange(out).astype(number) + half) * scale).astype(np.int64), size - 1)
 
 
-def _linear(size: int, out: int, at: Array) -> AxisMap:
-    """Return the map of two neighbours each; a dimension that keeps its size is left as it is."""
-    if size == out:
-        return picking(size, np.arange(size))
+def _linear(size: int, at: Array) -> AxisMap:
+    """Return the map of two neighbours each."""
     at = np.maximum(at, 0)
     left = np.minimum(at.astype(np.int64), size - 1)
     right = np.minimum(left + 1, size - 1)

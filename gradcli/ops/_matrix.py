@@ -11,6 +11,7 @@ from gradcli.ops import joining, product, rearrange, slicing
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape
 from gradcli.ops._promotion import dtype_name
+from gradcli.types.dtype import real_of
 
 FLOATS = ("float32", "float64", "complex64", "complex128")
 Array = np.ndarray[Any, Any]
@@ -19,6 +20,11 @@ Array = np.ndarray[Any, Any]
 def is_complex(x: Any) -> bool:
     """Return whether a tensor, array or Symbol is complex."""
     return dtype_name(x).startswith("complex")
+
+
+def dtype_and_real(x: Any, *_: Any) -> tuple[str, str]:
+    """Return the dtype of x and that of its absolute value."""
+    return dtype_name(x), real_of(dtype_name(x))
 
 
 def check_matrix(x: Any, op: str, name: str = "A") -> None:
@@ -82,7 +88,7 @@ def infos(x: Any) -> Array:
     return np.zeros(x.shape[:-2], np.int32)
 
 
-def H(x: Any) -> Any:  # noqa: N802 - mathematics' name
+def H(x: Any) -> Any:
     """Return the conjugate transpose."""
     return product.adjoint(x)
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from random import Random
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradcli.errors import NumericError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BLOCK = 1 << 16
 """How many numbers are made at a time, so that intermediate arrays stay in the cache."""

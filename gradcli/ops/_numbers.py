@@ -41,4 +41,4 @@ def _in_range(value: Any, dtype: np.dtype[Any]) -> bool:
         limits = np.iinfo(dtype)
         low = -limits.max if dtype.kind == "u" else limits.min
         return bool(np.isfinite(value)) and low <= int(value) <= limits.max
-    return not np.isfinite(float(value)) or abs(value) <= np.finfo(dtype).max
+    return not np.isfinite(float(value)) or abs(value) <= float(np.finfo(dtype).max)

@@ -174,11 +174,11 @@ def spelling(names: str, target: Op, signature: str | None = None) -> None:
 
 
 def _family() -> str:
-    """Return the module that is being declared, without `gradcli.`: the nearest caller outside the shared modules."""
+    """Return the module that is being declared, without `gradcli.`: the nearest one whose body runs."""
     frame = sys._getframe(2)
-    while (name := frame.f_globals["__name__"]).startswith("gradcli.ops._") and frame.f_back is not None:
+    while frame.f_code.co_name != "<module>" and frame.f_back is not None:
         frame = frame.f_back
-    return str(name).removeprefix("gradcli.")
+    return str(frame.f_globals["__name__"]).removeprefix("gradcli.")
 
 
 def attribute(name: str) -> None:

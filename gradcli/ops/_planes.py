@@ -18,7 +18,8 @@ Array = NDArray[Any]
 def flat_places(indices: Array, plane: int, dims: int) -> Array:
     """Return the places in the whole flattened tensor of indices into its planes."""
     count = prod(indices.shape[: indices.ndim - dims])
-    return (indices.reshape(count, -1) + np.arange(count)[:, None] * plane).reshape(-1)
+    places = indices.reshape(count, prod(indices.shape[indices.ndim - dims :]))
+    return (places + np.arange(count)[:, None] * plane).reshape(-1)
 
 
 def added(g: Array, indices: Array, sizes: Shape) -> Array:

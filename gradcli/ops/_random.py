@@ -12,10 +12,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from gradcli.errors import ShapeError
 from gradcli.ops import _random_rules as rules
@@ -24,7 +23,10 @@ from gradcli.ops._layout import filled_like, memory_order
 from gradcli.ops._mt19937 import Stream
 from gradcli.types.dtype import is_complex, real_of
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+Array: TypeAlias = "NDArray[Any]"
 
 _WIDE_RANGE = 1 << 28
 """From this range on `randint` takes 64 bits for a number, so that the remainder is nearly uniform."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.types.dtype import DEFAULT, is_complex, is_floating
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 TITLES = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from gradcli.errors import OpError
 
 
-@lru_cache(maxsize=None)
+@cache
 def scipy_module(name: str) -> Any:
     """Return `scipy.NAME`; raise OpError with the way to install it where it is not there."""
     try:

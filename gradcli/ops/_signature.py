@@ -17,6 +17,7 @@ from gradcli.errors import BindError
 from gradcli.types.dtype import DTYPES, Dtype
 
 MISSING: Any = object()
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 _CONSTANTS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "()": (), "[]": ()}
 
 
@@ -52,6 +53,7 @@ class Signature:
 
         Example: `parse("(x: Tensor, dim: int=0)").bind("f", [t], {})` is `[t, 0]`.
         """
+        kwargs = self._renamed(kwargs) if kwargs else kwargs
         if self.params and self.params[-1].varargs or any(p.varargs for p in self.params):
             args = self._gather(args, kwargs)
         values: list[Any] = []
@@ -78,6 +80,11 @@ class Signature:
             unknown = next(key for key in kwargs if key not in names)
             raise BindError(f"{name}() got an unexpected keyword argument '{unknown}'", hint=_did_you_mean(unknown, names))
         return values
+
+    def _renamed(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return keyword arguments with NumPy's names (`axis`, `keepdims`) replaced, which PyTorch takes too."""
+        names = {p.name for p in self.params}
+        return {NUMPY_NAMES[k] if k not in names and NUMPY_NAMES.get(k) in names else k: v for k, v in kwargs.items()}
 
     def _gather(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
         """Return the arguments with sizes that were given one by one collected into one tuple."""

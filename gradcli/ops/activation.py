@@ -157,7 +157,10 @@ hardshrink = activation(
 def _check_softshrink(x: Any, lambd: Any) -> None:
     require_floating("softshrink_check", x)
     if lambd < 0:
-        raise NumericError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+        largest = float(np.finfo(dtype_name(x)).max)
+        raise NumericError(
+            f"lambda must be in range [0, {largest:g}] for input dtype {scalar_type(x)}, but found {lambd:g}"
+        )
 
 
 softshrink_backward = backward_of(
@@ -266,9 +269,7 @@ rrelu_with_noise = op(
 
 def _rrelu(x: Any, lower: float, upper: float, training: bool) -> Any:
     if lower > upper:
-        raise NumericError(
-            f"Lower bound should be less than or equal to the upper bound, got lower={lower:g}, upper={upper:g}"
-        )
+        raise NumericError("Lower bound should be less than or equal to the upper bound")
     require_floating("rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu", x)
     return rrelu_with_noise(x, rrelu_noise(x, lower, upper) if training else None, (lower + upper) / 2)
 

@@ -54,7 +54,7 @@ def _not_bool(op: Any, values: Any) -> Any:
             if all(bools)
             else (
                 "a bool tensor is",
-                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
             )
         )
         raise DtypeError(f"Subtraction, the `-` operator, with {which} not supported. {instead}")
@@ -64,8 +64,8 @@ def _not_bool(op: Any, values: Any) -> Any:
 def _no_bool_negation(x: Any) -> Any:
     if str(x.dtype) == "bool":
         raise DtypeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
-            "`~` or `logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
         )
     return x.shape
 
@@ -73,7 +73,7 @@ def _no_bool_negation(x: Any) -> Any:
 add = elementwise(
     "add", "x + y", lambda x, y, *, alpha=1: _added(x, y, alpha), promote=same, signature=ALPHA,
     shape=_whole_alpha,
-    vjp=dict(x=lambda g: g, y=lambda g, alpha: _times(g, alpha)),
+    vjp=dict(x=lambda g: g, y=lambda g, alpha: _times(g, alpha.conjugate())),
     samples=(
         *pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")
     ),
@@ -81,18 +81,18 @@ add = elementwise(
 sub = elementwise(
     "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, shape=_whole_alpha,
     signature=ALPHA,
-    vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha)), samples=pairs(),
+    vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha.conjugate())), samples=pairs(),
     names="torch Tensor " + aliases("subtract"),
 )  # fmt: skip
 rsub = elementwise(
     "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha,
     signature="(input: Tensor, other: Tensor, *, alpha: Scalar=1)",
-    vjp=dict(x=lambda g, alpha: -_times(g, alpha), y=lambda g: g), samples=pairs(),
+    vjp=dict(x=lambda g, alpha: -_times(g, alpha.conjugate()), y=lambda g: g), samples=pairs(),
 )  # fmt: skip
 rsub_scalar = elementwise(
     "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha,
     grad_fn="RsubBackward1", signature="(input: Tensor, other: Tensor|Scalar, *, alpha: Scalar=1)",
-    vjp=dict(x=lambda g, alpha: -_times(g, alpha)), samples=(sample(real(2), 1.5),),
+    vjp=dict(x=lambda g, alpha: -_times(g, alpha.conjugate())), samples=(sample(real(2), 1.5),),
 )  # fmt: skip
 mul = elementwise(
     "mul", "x y", lambda x, y: x * y, promote=same, signature=BINARY, names="torch Tensor " + aliases("multiply"),
@@ -188,8 +188,11 @@ def positive(x: Any) -> Any:
 
 
 reciprocal = elementwise(
-    "reciprocal", r"\frac{1}{x}", lambda x: 1 / x, vjp=dict(x=lambda g, out: -g * conj(out * out)),
-    samples=unary(nonzero)
+    "reciprocal",
+    r"\frac{1}{x}",
+    lambda x: 1 / x,
+    vjp=dict(x=lambda g, out: -g * conj(out * out)),
+    samples=unary(nonzero),
 )
 sqrt = elementwise(
     "sqrt", r"\sqrt{x}", lambda x: np.sqrt(x), vjp=dict(x=lambda g, out: g / (2 * conj(out))), samples=unary(above_zero)
@@ -295,9 +298,9 @@ def _same_dtypes(x: Any, y: Any, w: Any) -> Any:
 
 
 def _cpp_name(x: Any) -> str:
-    return {
-        "float16": "c10::Half", "float32": "float", "float64": "double", "int64": "int64_t"
-    }.get(dtype_name(x), dtype_name(x))
+    return {"float16": "c10::Half", "float32": "float", "float64": "double", "int64": "int64_t"}.get(
+        dtype_name(x), dtype_name(x)
+    )
 
 
 lerp = elementwise(
@@ -326,11 +329,11 @@ addcmul = elementwise(
 def _no_integer_quotient(x: Any, a: Any, b: Any, value: Any = 1) -> Any:
     if is_integral(a) and is_integral(b):
         raise DtypeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
-            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
-            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
-            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * "
-            "tensor1 / tensor2), for all dtypes."
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform "
+            "a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input "
+            "+ value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value "
+            "* tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter "
+            "implementation: (input + value * tensor1 / tensor2), for all dtypes."
         )
     return broadcast_rule(x, a, b)
 

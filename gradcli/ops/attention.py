@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradError, DtypeError, ShapeError
-from gradcli.ops import arithmetic, dropout, product, rearrange, softmax, views
-from gradcli.ops._dtype_text import c_type
-from gradcli.ops._dtypes import require_floating
+from gradcli.ops import arithmetic, dropout, expansion, product, rearrange, softmax, views
+from gradcli.ops._dtype_text import c_type, scalar_type
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, real, sample
+from gradcli.types.dtype import is_floating
 
 
 def _check(q: Any, k: Any, v: Any, attn_mask: Any) -> None:
@@ -85,7 +85,7 @@ def _repeated_heads(x: Any, heads: int) -> Any:
     if x.shape[1] == heads:
         return x
     n, own, length, size = x.shape
-    wide = views.expand(views.unsqueeze(x, 2), (n, own, heads // own, length, size))
+    wide = expansion.expand(views.unsqueeze(x, 2), (n, own, heads // own, length, size))
     return views.reshape(wide, (n, heads, length, size))
 
 
@@ -189,7 +189,8 @@ def scaled_dot_product_attention(
 ) -> Any:  # fmt: skip
     """Return softmax(q kᵀ · scale + mask) v over (…, length, features); the scale is 1/√features."""
     _check(q, k, v, attn_mask)
-    require_floating("scaled_dot_product_attention", q)
+    if not is_floating(dtype_name(q)):
+        raise DtypeError(f"expected scalar type Float but found {scalar_type(q)}")
     if enable_gqa:
         _check_groups(q, k, v)
     factor = scale if scale is not None else 1 / math.sqrt(q.shape[-1]) if q.shape[-1] else 1.0

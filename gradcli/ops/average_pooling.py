@@ -160,7 +160,7 @@ def _power_pool(dims: int) -> Callable[..., Any]:
         if norm_type == float("inf"):
             return largest(magnitude.abs_(x), kernel, stride, (0,) * dims, (1,) * dims, ceil_mode)
         if norm_type == -float("inf"):
-            return -largest(magnitude.abs_(-x), kernel, stride, (0,) * dims, (1,) * dims, ceil_mode)
+            return -largest(-magnitude.abs_(x), kernel, stride, (0,) * dims, (1,) * dims, ceil_mode)
         mean = average(arithmetic.pow_number(x, norm_type), kernel, stride, (0,) * dims, ceil_mode)
         size = 1
         for k in sized(f"avg_pool{dims}d", "kernel_size", kernel, dims) if dims > 1 else kernel:

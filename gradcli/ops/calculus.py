@@ -15,8 +15,12 @@ from gradcli.ops._samples import real, sample
 from gradcli.ops._signature import is_tensor
 
 _copy = op(
-    "copy", lambda x: np.array(x)[()], names="", grad_fn="CopyBackwards", shape=lambda x: x.shape,
-    vjp=dict(x=lambda g: g)
+    "copy",
+    lambda x: np.array(x)[()],
+    names="",
+    grad_fn="CopyBackwards",
+    shape=lambda x: x.shape,
+    vjp=dict(x=lambda g: g),
 )
 
 
@@ -41,7 +45,9 @@ def _apart(x: Any, dim: int, by: int = 1) -> Any:
 
 @composite(
     "torch Tensor", "(input: Tensor, n: int=1, dim: int=-1, prepend: Tensor?=None, append: Tensor?=None)",
-    samples=lambda: [sample(real(2, 4)), sample(real(2, 4), 2, 1), sample(real(3), 1, 0, real(1), real(2))],
+    samples=lambda: [
+        sample(real(2, 4)), sample(real(2, 4), 2, 1), sample(real(3), 1, 0, real(1), real(2)), sample(real(3), 0)
+    ],
 )  # fmt: skip
 def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return the n-th differences of neighbours along a dimension."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, clamping, exponential, views
+from gradcli.ops import arithmetic, clamping, expansion, exponential
 from gradcli.ops import reduction as reductions
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._dtypes import require_floating
@@ -37,10 +37,10 @@ LEAST_LOG = -100.0
 
 
 def _bce_rule(x: Any, target: Any, weight: Any, reduction: str) -> Shape:
-    require_floating("binary_cross_entropy", x)
     for other in (target, weight):
         if other is not None and dtype_name(other) != dtype_name(x):
             raise DtypeError(f"Found dtype {scalar_type(other)} but expected {scalar_type(x)}")
+    require_floating("binary_cross_entropy", x)
     return reduced_shape(x.shape, reduction)
 
 
@@ -97,6 +97,17 @@ bce = op(
 )  # fmt: skip
 
 
+def _broadcast_weight(target: Shape, weight: Shape) -> Shape:
+    try:
+        return broadcast_shapes(target, weight)
+    except ShapeError:
+        at = next(d for d in range(1, len(weight) + 1) if weight[-d] not in (1, target[-d]))
+        raise ShapeError(
+            f"Attempting to broadcast a dimension of length {weight[-at]} at -{at}! Mismatching argument at index 1 "
+            f"had {size_text(weight)}; but expected shape should be broadcastable to {list(target)}"
+        ) from None
+
+
 @composite(
     "nn.functional", WEIGHTED, latex=r"-t \ln x - (1 - t) \ln(1 - x)",
     samples=lambda: [
@@ -118,13 +129,19 @@ def binary_cross_entropy(
         )
     if weight is not None:
         refuse_gradient("binary_cross_entropy", weight=weight)
-        weight = views.expand(weight, broadcast_shapes(target.shape, weight.shape))
+        weight = expansion.expand(weight, _broadcast_weight(target.shape, weight.shape))
     return bce(x, target, weight, how)
 
 
 def _logits_rule(x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Shape:
     found, wanted = dtype_name(x), dtype_name(target)
-    if found == wanted:
+    if wanted == "bool":
+        raise DtypeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead.",
+            hint="give the target as floats: target.float()",
+        )
+    if found == wanted or BY_NAME[found].category != "float":
         require_floating("log_sigmoid_cpu", x)
     elif BY_NAME[wanted].category != "float":
         raise DtypeError(
@@ -201,11 +218,11 @@ def binary_cross_entropy_with_logits(
 
 
 @composite(
-    "torch", "(input: Tensor, target: Tensor, weight: Tensor?=None, pos_weight: Tensor?=None, reduction: int=1)",
+    "torch", "(input: Tensor, target: Tensor, weight: Tensor?=None, pos_weight: Tensor?=None, reduction: int=0)",
     name="binary_cross_entropy_with_logits",
 )  # fmt: skip
 def torch_binary_cross_entropy_with_logits(
-    x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+    x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 0
 ) -> Any:  # fmt: skip
     """Return `nn.functional.binary_cross_entropy_with_logits` with the reduction as a number."""
     _check_logits(x, target, weight, pos_weight)

@@ -22,7 +22,7 @@ from gradcli.ops._families import (
 )
 from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name, same
-from gradcli.ops._samples import ErrorSample, index, mask, pairs, real, sample, unary
+from gradcli.ops._samples import ErrorSample, index, mask, nonzero, pairs, real, sample, unary
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
@@ -59,13 +59,17 @@ isposinf = _test(
     "isposinf", r"x = \infty", lambda x: np.equal(x, np.inf), takes=("isposinf does not support complex inputs.", REAL)
 )
 isneginf = _test(
-    "isneginf", r"x = -\infty", lambda x: np.equal(x, -np.inf),
-    takes=("isneginf does not support complex inputs.", REAL)
+    "isneginf",
+    r"x = -\infty",
+    lambda x: np.equal(x, -np.inf),
+    takes=("isneginf does not support complex inputs.", REAL),
 )
 isreal = _test("isreal", r"\Im x = 0", lambda x: np.equal(np.imag(x), 0))
 signbit = _test(
-    "signbit", "x < 0", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0),
-    takes=("signbit is not implemented for complex tensors.", REAL)
+    "signbit",
+    "x < 0",
+    lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0),
+    takes=("signbit is not implemented for complex tensors.", REAL),
 )
 logical_not = _test("logical_not", r"\lnot x", lambda x: np.logical_not(x))
 
@@ -116,10 +120,10 @@ def _heaviside_rule(x: Any, values: Any) -> Any:
 
 
 heaviside = elementwise(
-    "heaviside", r"\theta(x)", lambda x, values: np.heaviside(x, values).astype(x.dtype), promote=None,
+    "heaviside", r"\theta(x)", lambda x, values: np.where(x == 0, values, x > 0).astype(x.dtype)[()], promote=None,
     shape=_heaviside_rule,
     signature="(input: Tensor, values: Tensor)", grad_fn="NotImplemented",
-    vjp=dict(x=not_implemented("heaviside"), values=not_implemented("heaviside")),
+    vjp=dict(x=not_implemented("heaviside"), values=not_implemented("heaviside")), samples=pairs(nonzero),
 )  # fmt: skip
 
 NEAR = "(input: Tensor, other: Tensor, rtol: float=1e-05, atol: float=1e-08, equal_nan: bool=False)"

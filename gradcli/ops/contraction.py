@@ -24,7 +24,7 @@ class Equation:
     `place` maps a label to its dimension; the first `kept` dimensions are the output's, the others are summed.
     """
 
-    __slots__ = ("labels", "place", "kept", "total", "covered", "ellipsis_at")
+    __slots__ = ("covered", "ellipsis_at", "kept", "labels", "place", "total")
 
     def __init__(self, equation: str, shapes: Sequence[Shape]) -> None:
         left, arrow, right = equation.partition("->")
@@ -59,7 +59,8 @@ class Equation:
             if len(named) > len(shape) or (not some and len(named) < len(shape)):
                 relation, rest = ("is more than", "") if some else ("does not match", " and no ellipsis was given")
                 raise ShapeError(
-                    f"einsum(): the number of subscripts in the equation ({len(named)}) {relation} the number of dimensions "
+                    f"einsum(): the number of subscripts in the equation ({len(named)}) {relation} the number of "
+                    "dimensions "
                     f"({len(shape)}) for operand {number}{rest}"
                 )
             if some:
@@ -69,7 +70,7 @@ class Equation:
         return counts, covered
 
     def _read_output(self, right: str, left: str, counts: dict[str, int]) -> tuple[int, bool]:
-        """Give every output label its place; return how many dimensions that are and whether an ellipsis is among them."""
+        """Give every output label its place; return how many dimensions that are and whether there is an ellipsis."""
         at, found, i = 0, False, 0
         while i < len(right):
             c = right[i]
@@ -130,7 +131,7 @@ def _operand_labels(left: str, count: int) -> list[list[str]]:
 class Sizes:
     """The size of every dimension of an equation, and how many operands are longer than one there."""
 
-    __slots__ = ("sizes", "counts")
+    __slots__ = ("counts", "sizes")
 
     def __init__(self, total: int) -> None:
         self.sizes, self.counts = [1] * total, [0] * total
@@ -154,8 +155,9 @@ def _align(x: Any, number: int, equation: Equation, sizes: Sizes) -> Any:
         if label == ELLIPSIS:
             here = len(shape) - len(labels) + 1
             for k in range(equation.covered - here, equation.covered):
-                error = (f"einsum(): dimension {at} covered by ellipsis in operand {number}has size {{size}} which does not "
-                         "broadcast with previously seen ellipsis with size {seen} for the respective dimension")  # fmt: skip
+                error = (f"einsum(): dimension {at} covered by ellipsis in operand {number}has size {{size}} which "
+                         "does not broadcast with previously seen ellipsis with size {seen} for the respective "
+                         "dimension")  # fmt: skip
                 sizes.note(equation.ellipsis_at + k, shape[at], error)
                 at += 1
             for _ in range(equation.covered - here):
@@ -166,8 +168,8 @@ def _align(x: Any, number: int, equation: Equation, sizes: Sizes) -> Any:
             continue
         place = equation.place[label]
         if order[place] == -1:
-            error = (f"einsum(): subscript {label} has size {{size}} for operand {number} which does not broadcast with "
-                     "previously seen size {seen}")  # fmt: skip
+            error = (f"einsum(): subscript {label} has size {{size}} for operand {number} which does not broadcast "
+                     "with previously seen size {seen}")  # fmt: skip
             sizes.note(place, shape[at], error)
             order[place] = dim
             dim += 1
@@ -244,7 +246,8 @@ def einsum(text: str, operands: Sequence[Any]) -> Any:
     """Return the sum over all labels of the equation that are not in its output of the product of the operands."""
     if not operands:
         raise BindError(
-            "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts "
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
+            "subscripts "
             "list"
         )
     equation = Equation(text, [x.shape for x in operands])
@@ -323,7 +326,7 @@ def _full_contraction(a: Any, b: Any) -> Any:
     ErrorSample((real(2, 3), real(2, 4), 1), "contracted dimensions need to match"),
 ])  # fmt: skip
 def tensordot(x: Any, y: Any, dims: Any = 2) -> Any:
-    """Return the product of two tensors, summed over the last dims of one and the first of the other, or over listed ones."""
+    """Return the product of two tensors, summed over the last dims of one and the first of the other, or listed."""
     if isinstance(dims, int):
         if dims < 0:
             raise ShapeError(f"tensordot expects dims >= 0, but got dims={dims}")
@@ -331,7 +334,8 @@ def tensordot(x: Any, y: Any, dims: Any = 2) -> Any:
             raise ShapeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return _tensordot(x, y, list(range(-dims, 0)), list(range(dims)))
     first, second = dims if not hasattr(dims, "tolist") else dims.tolist()
-    return _tensordot(x, y, [first] if isinstance(first, int) else first, [second] if isinstance(second, int) else second)
+    return _tensordot(x, y, [first] if isinstance(first, int) else first,
+        [second] if isinstance(second, int) else second)
 
 
 @composite("torch Tensor", "(input: Tensor, other: Tensor)", samples=lambda: [
@@ -343,7 +347,8 @@ def inner(x: Any, y: Any) -> Any:
         return x * y
     if x.shape[-1] != y.shape[-1]:
         raise ShapeError(
-            f"inner() the last dimension must match on both input tensors but got shapes {list(x.shape)} and {list(y.shape)}"
+            f"inner() the last dimension must match on both input tensors but got shapes {list(x.shape)} and "
+            f"{list(y.shape)}"
         )
     return _tensordot(x, y, [-1], [-1])
 
@@ -390,7 +395,8 @@ _trilinear = op(
 
 
 @composite(
-    "nn.functional torch", "(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor?=None)", latex=r"x_1^\top W x_2 + b",
+    "nn.functional "
+    "torch", "(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor?=None)", latex=r"x_1^\top W x_2 + b",
     samples=lambda: [sample(real(2, 3), real(2, 4), real(5, 3, 4), real(5)), sample(real(3), real(4), real(2, 3, 4))],
 )  # fmt: skip
 def bilinear(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
@@ -423,7 +429,7 @@ def bilinear(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
     ErrorSample(([real(2, 3), real(2, 3)],), "cannot be multiplied"),
 ])  # fmt: skip
 def multi_dot(tensors: Sequence[Any]) -> Any:
-    """Return the product of two or more matrices (the first and last may be vectors), multiplied in the cheapest order."""
+    """Return the product of matrices (the first and last may be vectors), multiplied in the cheapest order."""
     count = len(tensors)
     if count < 2:
         raise ShapeError(f"multi_dot(): expected at least 2 tensors but got {count}")

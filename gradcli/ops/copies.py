@@ -8,8 +8,8 @@ import numpy as np
 
 from gradcli.ops import expansion, parts, slicing, views, windows
 from gradcli.ops._op import Op, op
+from gradcli.ops._samples import Constant, sample
 from gradcli.ops._samples import real as reals
-from gradcli.ops._samples import sample
 
 
 def _copy(
@@ -91,7 +91,9 @@ as_strided_copy = _copy(
 detach_copy = op(
     "detach_copy", lambda x: _dense(x), names="torch", signature="(input: Tensor)", shape=lambda x: x.shape
 )
-view_as_real_copy = _copy(lambda x: _dense(parts.view_as_real.kernel(x)), parts.view_as_real)
+view_as_real_copy = _copy(
+    lambda x: _dense(parts.view_as_real.kernel(x)), parts.view_as_real, sample(Constant([1 + 2j, -0.5j], "complex64"))
+)
 view_as_complex_copy = _copy(
     lambda x: _dense(parts.view_as_complex.kernel(x)), parts.view_as_complex, sample(reals(3, 2))
 )

@@ -11,7 +11,7 @@ from gradcli.ops._dtypes import no_kernel, taking
 from gradcli.ops._families import Shape, not_implemented
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import Constant, index, real, sample
+from gradcli.ops._samples import distinct, index, real, sample
 
 REAL = "float int bool"
 
@@ -82,6 +82,8 @@ searchsorted = op(
 def _histc(x: Any, bins: int, low: float, high: float) -> Any:
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise NumericError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low == high:
         low, high = low - 1, high + 1
     return np.histogram(x, bins, (low, high))[0].astype(x.dtype)
@@ -100,7 +102,7 @@ def _histc_rule(x: Any, bins: int = 100, low: Any = 0, high: Any = 0) -> Shape:
 histc = op(
     "histc", lambda x, bins=100, min=0, max=0: _histc(x, bins, min, max), shape=_histc_rule,
     signature="(input: Tensor, bins: int=100, min: Scalar=0, max: Scalar=0)",
-    samples=lambda: [sample(Constant([0.1, 0.2, 2.0], "float64"), 4, -3, 3)],
+    samples=lambda: [sample(real(20), 4, -3, 3)],
 )  # fmt: skip
 
 
@@ -163,7 +165,7 @@ def _chosen(results: Any, *wanted: bool) -> Any:
 @composite(
     "torch Tensor",
     "(input: Tensor, sorted: bool=True, return_inverse: bool=False, return_counts: bool=False, dim: int?=None)",
-    samples=lambda: [sample(index([3, 1, 1]))],
+    samples=lambda: [sample(index([3, 1, 1])), sample(distinct(4)), sample(distinct(3, 2), dim=0)],
 )  # fmt: skip
 def unique(
     x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None
@@ -181,8 +183,10 @@ def _runs(x: Any, dim: int | None) -> Any:
     lengths = np.diff(np.append(place, len(rows)))
     inverse = np.cumsum(starts) - 1
     return (
-        np.ravel(x)[place] if dim is None else np.take(x, place, dim)
-    ), inverse.reshape(x.shape) if dim is None else inverse, lengths
+        (np.ravel(x)[place] if dim is None else np.take(x, place, dim)),
+        inverse.reshape(x.shape) if dim is None else inverse,
+        lengths,
+    )
 
 
 _unique_consecutive = op(
@@ -195,7 +199,7 @@ _unique_consecutive = op(
 
 @composite(
     "torch Tensor", "(input: Tensor, return_inverse: bool=False, return_counts: bool=False, dim: int?=None)",
-    samples=lambda: [sample(index([3, 1, 1, 3]))],
+    samples=lambda: [sample(index([3, 1, 1, 3])), sample(distinct(4))],
 )  # fmt: skip
 def unique_consecutive(x: Any, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
     """Return the first element, or slice, of each run of equal ones."""

@@ -15,6 +15,7 @@ from gradcli.ops._layout import copied, filled_like
 from gradcli.ops._numbers import fits, number_as
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import NUMBERS, as_dtype, dtype_name
+from gradcli.ops._samples import index, real, sample
 from gradcli.types.dtype import DEFAULT, default_complex, number_dtype, promote_types
 
 
@@ -209,11 +210,11 @@ new_ones = op(
     dtype=lambda x, size, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
 new_full = op(
-    "new_full", lambda x, size, fill_value,
-    dtype=None: np.full(checked(size), number_as(fill_value, dtype or dtype_name(x))),
+    "new_full",
+    lambda x, size, fill_value, dtype=None: np.full(checked(size), number_as(fill_value, dtype or dtype_name(x))),
     names="Tensor", signature="(input: Tensor, size: int[], fill_value: Scalar, *, dtype: dtype?=None)",
-    shape=lambda x, size, fill_value, dtype=None: checked(size), dtype=lambda x, size, fill_value,
-    dtype=None: dtype or dtype_name(x),
+    shape=lambda x, size, fill_value, dtype=None: checked(size),
+    dtype=lambda x, size, fill_value, dtype=None: dtype or dtype_name(x),
 )  # fmt: skip
 
 
@@ -267,7 +268,7 @@ def _packed(values: Sequence[Any], name: str) -> Any:
     return np.array(values, dtype)
 
 
-@composite("Tensor", "(input: Tensor, data: any, *, dtype: dtype?=None)")
+@composite("Tensor", "(input: Tensor, data: any, *, dtype: dtype?=None)", samples=lambda: [sample(real(2), [1, 2])])
 def new_tensor(x: Any, data: Any, dtype: str | None = None) -> Any:
     """Return nested lists of numbers as a tensor of x's dtype."""
     return tensor(data, dtype or dtype_name(x))
@@ -297,7 +298,10 @@ def triu_indices(row: int, col: int, offset: int = 0, dtype: str | None = None) 
     return _triangle(row, col, offset, dtype, True)
 
 
-@composite("nn.functional", "(tensor: Tensor, num_classes: int=-1)")
+@composite(
+    "nn.functional", "(tensor: Tensor, num_classes: int=-1)",
+    samples=lambda: [sample(index([0, 2])), sample(index([1]), 3)],
+)  # fmt: skip
 def one_hot(x: Any, num_classes: int = -1) -> Any:
     """Return int64 rows that are 1 at the class each element names, else 0."""
     return _one_hot(x, num_classes)

@@ -204,9 +204,9 @@ def ctc_loss(
     return _loss(log_probs, targets, input_lengths, target_lengths, blank, mode(reduction), zero_infinity)
 
 
-@composite("torch", CTC.format("reduction: int=1"), name="ctc_loss")
+@composite("torch", CTC.format("reduction: int=0"), name="ctc_loss")
 def torch_ctc_loss(
-    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: int = 1,
+    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: int = 0,
     zero_infinity: bool = False,
 ) -> Any:  # fmt: skip
     """Return `nn.functional.ctc_loss` with the reduction as a number."""

@@ -65,12 +65,14 @@ def _cdist_backward_kernel(g: Any, x: Any, y: Any, p: float, distance: Any) -> A
 
 
 _cdist_backward = op(
-    "_cdist_backward", _cdist_backward_kernel, names="", signature="(g: Tensor, x: Tensor, y: Tensor, p: float, distance: Tensor)",
+    "_cdist_backward", _cdist_backward_kernel, names="",
+    signature="(g: Tensor, x: Tensor, y: Tensor, p: float, distance: Tensor)",
     shape=lambda g, x, y, p, distance: (*g.shape[:-2], *x.shape[-2:]),
     vjp={name: not_implemented("_cdist_backward") for name in ("g", "x", "y", "distance")},
 )  # fmt: skip
 _cdist = op(
-    "_cdist_forward", lambda x, y, p: np.asarray(_norm(x[..., :, None, :] - y[..., None, :, :], p)), grad_fn="CdistBackward0",
+    "_cdist_forward", lambda x, y, p: np.asarray(_norm(x[..., :, None, :] - y[..., None, :, :], p)),
+    grad_fn="CdistBackward0",
     names="", signature="(x: Tensor, y: Tensor, p: float)", shape=_cdist_rule,
     vjp=dict(
         x=lambda g, x, y, p, out: _cdist_backward(g, x, y, p, out),
@@ -146,7 +148,7 @@ def _check_cdist(x: Any, y: Any, p: float, mode: str) -> None:
     ErrorSample((real(2, 3), real(2, 4)), "X1 and X2 must have the same number of columns. X1: 3 X2: 4"),
 ])  # fmt: skip
 def cdist(x: Any, y: Any, p: float = 2.0, mode: str = MODES[0]) -> Any:
-    """Return the p-norm distance of every row of x1 from every row of x2; long matrices use a matrix product for p = 2."""
+    """Return the p-norm distance of every row of x1 from every row of x2; long ones use a matrix product for p = 2."""
     _check_cdist(x, y, p, mode)
     rows_x, rows_y = x.shape[-2], y.shape[-2]
     multiply = mode == MODES[1] or (mode == MODES[0] and max(rows_x, rows_y) > MM_FROM)
@@ -198,7 +200,8 @@ _pdist = op(
 
 
 @composite("nn.functional torch", "(input: Tensor, p: float=2.0)", latex=r"\lVert x_i - x_j \rVert_p", samples=lambda: [
-    sample(real(4, 2)), sample(real(4, 2), 1.0), ErrorSample((real(2, 3, 4),), "pdist only supports 2D tensors, got: 3D"),
+    sample(real(4, 2)), sample(real(4, 2), 1.0),
+    ErrorSample((real(2, 3, 4),), "pdist only supports 2D tensors, got: 3D"),
 ])  # fmt: skip
 def pdist(x: Any, p: float = 2.0) -> Any:
     """Return the p-norm distances between all pairs of rows, (0, 1), (0, 2), … (n-2, n-1)."""

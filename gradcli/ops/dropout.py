@@ -61,7 +61,7 @@ nothing = op(
 
 def _check(p: float) -> None:
     if not 0.0 <= p <= 1.0:
-        raise NumericError(f"dropout probability has to be between 0 and 1, but got {p:g}")
+        raise NumericError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
 def _is_identity(x: Any, p: float, training: bool) -> bool:

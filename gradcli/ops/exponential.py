@@ -39,8 +39,11 @@ log2 = elementwise(
     "log2", r"\log_2 x", lambda x: np.log2(x), vjp=dict(x=lambda g, x: g / (conj(x) * LN2)), samples=unary(positive)
 )
 log10 = elementwise(
-    "log10", r"\log_{10} x", lambda x: np.log10(x), vjp=dict(x=lambda g, x: g / (conj(x) * LN10)),
-    samples=unary(positive)
+    "log10",
+    r"\log_{10} x",
+    lambda x: np.log10(x),
+    vjp=dict(x=lambda g, x: g / (conj(x) * LN10)),
+    samples=unary(positive),
 )
 log1p = elementwise(
     "log1p", r"\ln(1 + x)", lambda x: np.log1p(x), names="torch Tensor special", grad_fn="Log1PBackward0",
@@ -135,8 +138,14 @@ def _xlog1py_slope(g: Any, x: Any, y: Any) -> Any:
 XLOGY = dict(x=_xlogy_slope, y=lambda g, x, y: g * x / y)
 XLOG1PY = dict(x=_xlog1py_slope, y=lambda g, x, y: g * x / (y + 1))
 xlogy = elementwise(
-    "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch Tensor special", signature=TENSORS,
-    vjp=XLOGY, samples=pairs(real, positive)
+    "xlogy",
+    r"x \ln y",
+    _xlogy,
+    takes=("xlogy_cpu", "float"),
+    names="torch Tensor special",
+    signature=TENSORS,
+    vjp=XLOGY,
+    samples=pairs(real, positive),
 )
 xlogy_of_number = elementwise(
     "xlogy", r"x \ln y", _xlogy, takes=("xlogy_cpu", "float"), names="torch special", signature=NUMBER_FIRST,

@@ -11,15 +11,32 @@ from gradcli.errors import AutogradError, DtypeError, NumericError, ShapeError
 from gradcli.ops import product, rearrange
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import (
-    Array, H, above, beside, check_floating, check_info, check_kernel, check_matrix, check_square, diag_embed, diagonal, fortran,
-    mm, narrow, padded, total, tril, triu,
+    Array,
+    H,
+    above,
+    beside,
+    check_floating,
+    check_info,
+    check_kernel,
+    check_matrix,
+    check_square,
+    diag_embed,
+    diagonal,
+    fortran,
+    mm,
+    narrow,
+    padded,
+    total,
+    tril,
+    triu,
 )  # fmt: skip
 from gradcli.ops._op import composite, op
 from gradcli.ops._samples import ErrorSample, real, sample
 from gradcli.ops.triangular import solve_triangular
 
 NOT_POSITIVE = (
-    "The factorization could not be completed because the input is not positive-definite (the leading minor of order {} is not "
+    "The factorization could not be completed because the input is not positive-definite (the leading minor of order "
+    "{} is not "
     "positive-definite)."
 )
 UNFACTORED = (
@@ -29,7 +46,7 @@ UNFACTORED = (
 
 
 def _factor(x: Array) -> tuple[Array, int]:
-    """Return the lower Cholesky factor of one matrix and LAPACK's info: the order of the first minor that is not positive."""
+    """Return the lower Cholesky factor of a matrix and LAPACK's info: the order of the first minor not positive."""
     factor = np.tril(x)
     for j in range(x.shape[-1]):
         pivot = factor[j, j].real - np.vdot(factor[j, :j], factor[j, :j]).real
@@ -133,7 +150,8 @@ def _cholesky_inverse_rule(factor: Any, upper: bool = False) -> Shape:
 
 
 cholesky_inverse = op(
-    "cholesky_inverse", _cholesky_inverse_kernel, signature="(input: Tensor, upper: bool=False)", shape=_cholesky_inverse_rule,
+    "cholesky_inverse", _cholesky_inverse_kernel, signature="(input: Tensor, upper: bool=False)",
+    shape=_cholesky_inverse_rule,
     vjp=dict(factor=lambda g, factor, upper, out: _inverse_backward(g, factor, upper, out)),
 )  # fmt: skip
 
@@ -265,7 +283,9 @@ def lu_factor(x: Any, pivot: bool = True) -> Any:
     return lu, pivots
 
 
-@composite("torch Tensor", "(A: Tensor, pivot: bool=True, get_infos: bool=False)", name="lu", outputs=("LU", "pivots", "info"))
+@composite(
+    "torch Tensor", "(A: Tensor, pivot: bool=True, get_infos: bool=False)", name="lu", outputs=("LU", "pivots", "info"),
+)  # fmt: skip
 def old_lu(x: Any, pivot: bool = True, get_infos: bool = False) -> Any:
     """Return what linalg.lu_factor returns, with get_infos what linalg.lu_factor_ex does."""
     return lu_factor_ex(x, pivot) if get_infos else lu_factor(x, pivot)
@@ -295,7 +315,8 @@ def _unpack_kernel(lu: Array, pivots: Array, unpack_data: bool = True, unpack_pi
     none = np.empty(0, lu.dtype)
     if unpack_pivots and pivots.size and not ((pivots >= 1) & (pivots <= lu.shape[-2])).all():
         raise NumericError(
-            "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result of "
+            "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result "
+            "of "
             "lu_factor?"
         )
     p = permutation(pivots, lu.shape[-2], lu.dtype) if unpack_pivots else none
@@ -304,10 +325,12 @@ def _unpack_kernel(lu: Array, pivots: Array, unpack_data: bool = True, unpack_pi
 
 def _unpack_rule(lu: Any, pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> tuple[Shape, ...]:
     if lu.ndim < 2:
-        raise ShapeError(f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(lu.shape)} instead")
+        size = list(lu.shape)
+        raise ShapeError(f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {size} instead")
     if unpack_pivots and str(pivots.dtype) != "int32":
         raise DtypeError(
-            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\nNote: this function is "
+            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\nNote: this "
+            "function is "
             "intended to be used with the output produced by torch.linalg.lu_factor"
         )
     *batch, m, n = lu.shape
@@ -331,7 +354,8 @@ lu_unpack = op(
 def _qr_shapes(x: Any, mode: str = "reduced") -> tuple[Shape, Shape]:
     if mode not in ("reduced", "complete", "r"):
         raise ShapeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'", code="GC501"
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
+            "'complete'", code="GC501"
         )
     check_matrix(x, "linalg.qr")
     check_floating(x, "linalg.qr", "geqrf_cpu")

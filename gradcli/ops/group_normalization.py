@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import NumericError, ShapeError
-from gradcli.ops import arithmetic, average_pooling, padding, rearrange, views
+from gradcli.ops import arithmetic, average_pooling, expansion, padding, rearrange, views
 from gradcli.ops import reduction as reductions
 from gradcli.ops._dtypes import require_floating
 from gradcli.ops._families import Shape
@@ -61,7 +61,7 @@ def _group_slopes(g: Any, x: Any, weight: Any, group: int, eps: float, needs: An
     if dy is not None:
         slopes.append(r * centred(_groups(times(dy, per_channel(weight, x)), group), xh, (2,)))
     if dmean is not None:
-        slopes.append(views.expand(views.unsqueeze(dmean, 2), rows.shape) / rows.shape[2])
+        slopes.append(expansion.expand(views.unsqueeze(dmean, 2), rows.shape) / rows.shape[2])
     if dr is not None:
         slopes.append(views.unsqueeze(dr, 2) * (-r * r * xh / rows.shape[2]))
     dx = views.reshape(sum(slopes[1:], slopes[0]), x.shape)

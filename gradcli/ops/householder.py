@@ -14,6 +14,7 @@ from gradcli.ops._families import Shape
 from gradcli.ops._matrix import Array, H, column, fortran, mm, narrow, tril
 from gradcli.ops._op import op
 from gradcli.ops._samples import real, sample
+from gradcli.ops.distance import not_implemented
 
 
 def _vectors(a: Any, k: int) -> Any:
@@ -61,6 +62,23 @@ def _backward(g: Any, a: Any, tau: Any, c: Any, transpose: bool) -> tuple[Any, A
     return g_a, joining.cat(g_taus, -1), g
 
 
+def _geqrf_rule(a: Any) -> tuple[Shape, Shape]:
+    if a.ndim < 2:
+        raise ShapeError("torch.geqrf: input must have at least 2 dimensions.")
+    return a.shape, (*a.shape[:-2], min(a.shape[-2:]))
+
+
+def _geqrf_kernel(a: Array) -> tuple[Array, Array]:
+    turned, tau = np.linalg.qr(a, "raw")
+    return np.ascontiguousarray(turned).swapaxes(-1, -2), tau
+
+
+geqrf = op(
+    "geqrf", _geqrf_kernel, outputs=("a", "tau"), signature="(input: Tensor)", shape=_geqrf_rule,
+    vjp=dict(a=not_implemented("geqrf")),
+)  # fmt: skip
+
+
 def _check_product(a: Any, tau: Any, name: str = "torch.linalg.householder_product") -> Shape:
     if a.ndim < 2:
         raise ShapeError(f"{name}: input must have at least 2 dimensions.")
@@ -70,7 +88,8 @@ def _check_product(a: Any, tau: Any, name: str = "torch.linalg.householder_produ
         raise ShapeError(f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]")
     if a.ndim - tau.ndim != 1:
         raise ShapeError(
-            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.ndim} and input.ndim is "
+            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.ndim} and "
+            "input.ndim is "
             f"equal to {a.ndim}"
         )
     if a.shape[:-2] != tau.shape[:-1]:
@@ -87,10 +106,13 @@ def _identity(a: Any) -> Array:
 
 
 householder_product = op(
-    "linalg_householder_product", lambda a, tau: fortran(_reflected(_vectors(a, tau.shape[-1]), tau, _identity(a), False)[-1]),
-    names="linalg.householder_product torch.orgqr Tensor.orgqr", signature="(input: Tensor, tau: Tensor)", shape=_check_product,
+    "linalg_householder_product", lambda a,
+    tau: fortran(_reflected(_vectors(a, tau.shape[-1]), tau, _identity(a), False)[-1]),
+    names="linalg.householder_product torch.orgqr Tensor.orgqr", signature="(input: Tensor, tau: Tensor)",
+    shape=_check_product,
     vjp={"a, tau": lambda g, a, tau: _backward(g, a, tau, _identity(a), False)[:2]},
-    samples=lambda: [sample(real(3, 2), real(2)), sample(real(2, 4, 3), real(2, 2))], latex=r"\prod_i (I - \tau_i v_i v_i^\mathsf{H})",
+    samples=lambda: [sample(real(3, 2), real(2)), sample(real(2, 4, 3), real(2, 2))],
+    latex=r"\prod_i (I - \tau_i v_i v_i^\mathsf{H})",
 )  # fmt: skip
 
 
@@ -124,5 +146,6 @@ ormqr = op(
     "ormqr", _ormqr_kernel, shape=_ormqr_rule,
     signature="(input: Tensor, tau: Tensor, other: Tensor, left: bool=True, transpose: bool=False)",
     vjp={"a, tau, c": lambda g, a, tau, c, left, transpose: _ormqr_backward(g, a, tau, c, left, transpose)},
-    samples=lambda: [sample(real(3, 2), real(2), real(3, 4)), sample(real(3, 2), real(2), real(4, 3), left=False, transpose=True)],
+    samples=lambda: [sample(real(3, 2), real(2), real(3, 4)),
+        sample(real(3, 2), real(2), real(4, 3), left=False, transpose=True)],
 )  # fmt: skip

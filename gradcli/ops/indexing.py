@@ -208,13 +208,16 @@ where = op(
 )  # fmt: skip
 
 
-@composite("Tensor", "(input: Tensor, condition: Tensor, other: Tensor|Scalar)", name="where")
+@composite(
+    "Tensor", "(input: Tensor, condition: Tensor, other: Tensor|Scalar)", name="where",
+    samples=lambda: [sample(reals(2, 3), _MASK, reals(3))],
+)  # fmt: skip
 def where_self(x: Any, condition: Any, other: Any) -> Any:
     """Return x where the condition holds, else `other`."""
     return where(condition, x, other)
 
 
-@composite("torch", "(condition: Tensor)", name="where")
+@composite("torch", "(condition: Tensor)", name="where", samples=lambda: [sample(_MASK)])
 def where_nonzero(condition: Any) -> Any:
     """Return the indices of the elements that are not zero, one tensor per dimension."""
     return nonzero_tuple(condition)
@@ -289,13 +292,15 @@ nonzero = op(
 )  # fmt: skip
 
 
-@composite("torch Tensor", "(input: Tensor)")
+@composite("torch Tensor", "(input: Tensor)", samples=lambda: [sample(_MASK)])
 def argwhere(x: Any) -> Any:
     """Return the indices of the elements that are not zero, as rows."""
     return nonzero(x)
 
 
-@composite("torch Tensor", "(input: Tensor, *, as_tuple: bool)", name="nonzero")
+@composite(
+    "torch Tensor", "(input: Tensor, *, as_tuple: bool)", name="nonzero", samples=lambda: [sample(_MASK, as_tuple=True)]
+)
 def nonzero_as(x: Any, as_tuple: bool = False) -> Any:
     """Return the indices of the elements that are not zero, as rows or as one tensor per dimension."""
     return nonzero_tuple(x) if as_tuple else nonzero(x)
@@ -308,7 +313,9 @@ def nonzero_tuple(x: Any) -> tuple[Any, ...]:
     return slicing.unbind(nonzero(x if x.ndim else views.unsqueeze(x, 0)), 1)  # type: ignore[no-any-return]
 
 
-@composite("torch Tensor", "(input: Tensor, *, size: int, fill_value: int=-1)")
+@composite(
+    "torch Tensor", "(input: Tensor, *, size: int, fill_value: int=-1)", samples=lambda: [sample(_MASK, size=5)]
+)  # fmt: skip
 def nonzero_static(x: Any, size: int, fill_value: int = -1) -> Any:
     """Return `size` rows of indices of the elements that are not zero, the missing ones filled."""
     found = nonzero.kernel(creation.values_of(x))
@@ -317,7 +324,7 @@ def nonzero_static(x: Any, size: int, fill_value: int = -1) -> Any:
     return out
 
 
-@composite("torch", "(indices: Tensor, shape: int[])")
+@composite("torch", "(indices: Tensor, shape: int[])", samples=lambda: [sample(integers([0, 5]), (2, 3))])
 def unravel_index(indices: Any, shape: Shape) -> tuple[Any, ...]:
     """Return the coordinates of elements that are numbered in order."""
     values = creation.values_of(indices)

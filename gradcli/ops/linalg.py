@@ -13,7 +13,17 @@ from gradcli.ops import indexing, joining, norm, product, rearrange, reduction, 
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, broadcast_shapes, normalize_dim
 from gradcli.ops._matrix import (
-    Array, H, check_floating, check_info, check_matrix, check_square, column, is_complex, mm, narrow,
+    Array,
+    H,
+    check_floating,
+    check_info,
+    check_matrix,
+    check_square,
+    column,
+    dtype_and_real,
+    is_complex,
+    mm,
+    narrow,
 )  # fmt: skip
 from gradcli.ops._op import composite, op
 from gradcli.ops._samples import ErrorSample, real, sample
@@ -80,7 +90,8 @@ def _slogdet_kernel(x: Array) -> tuple[Array, Array]:
 
 slogdet = op(
     "_linalg_slogdet", _slogdet_kernel, names="linalg.slogdet torch.slogdet Tensor.slogdet", signature="(A: Tensor)",
-    outputs=("sign", "logabsdet"), shape=_slogdet_rule, vjp=dict(x=lambda g, x, out: _slogdet_backward(g, x, out[0])),
+    outputs=("sign", "logabsdet"), shape=_slogdet_rule, dtype=dtype_and_real,
+    vjp=dict(x=lambda g, x, out: _slogdet_backward(g, x, out[0])),
     samples=lambda: [sample(real(3, 3))],
 )  # fmt: skip
 
@@ -123,7 +134,8 @@ def _cross_kernel(x: Array, y: Array, dim: int = -1) -> Array:
 cross = op(
     "linalg_cross", _cross_kernel, names="linalg.cross", signature="(input: Tensor, other: Tensor, *, dim: int=-1)",
     shape=_cross_rule, latex=r"x \times y",
-    vjp=dict(x=lambda g, y, dim: cross(rearrange.conj(y), g, dim), y=lambda g, x, dim: cross(g, rearrange.conj(x), dim)),
+    vjp=dict(x=lambda g, y, dim: cross(rearrange.conj(y), g, dim), y=lambda g, x,
+        dim: cross(g, rearrange.conj(x), dim)),
     samples=lambda: [sample(real(2, 3), real(2, 3)), sample(real(3, 1), real(3, 2), dim=0)],
 )  # fmt: skip
 
@@ -145,7 +157,8 @@ def vecdot(x: Any, y: Any, dim: int = -1) -> Any:
     """Return the sum of x̄·y along a dimension."""
     if x.dtype != y.dtype:
         raise DtypeError(
-            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {scalar_type(x)} and y of type "
+            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {scalar_type(x)} and y of "
+            "type "
             f"{scalar_type(y)} instead"
         )
     if not str(x.dtype).startswith(("float", "complex")):
@@ -191,7 +204,8 @@ def scalar_type_of(dtype: str) -> str:
 @composite(
     "linalg", "(A: Tensor, ord: any='fro', dim: int[]=(-2, -1), keepdim: bool=False, *, dtype: dtype?=None)",
     latex=r"\lVert A \rVert", samples=lambda: [
-        sample(real(3, 2)), sample(real(2, 3, 2), "nuc"), sample(real(3, 2), 2), sample(real(3, 2), 1), sample(real(3, 2), -inf),
+        sample(real(3, 2)), sample(real(2, 3, 2), "nuc"), sample(real(3, 2), 2), sample(real(3, 2), 1),
+        sample(real(3, 2), -inf),
     ],
 )  # fmt: skip
 def matrix_norm(x: Any, order: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, dtype: Any = None) -> Any:
@@ -230,7 +244,8 @@ def _spectral_norm(x: Any, order: Any, dims: tuple[int, int], keepdim: bool) -> 
     return result
 
 
-@composite("linalg", "(A: Tensor, ord: any?=None, dim: int[1]?=None, keepdim: bool=False, *, dtype: dtype?=None)", name="norm",
+@composite("linalg", "(A: Tensor, ord: any?=None, dim: int[1]?=None, keepdim: bool=False, *, dtype: dtype?=None)",
+    name="norm",
     samples=lambda: [sample(real(2, 3)), sample(real(2, 3), 2), sample(real(3), 3), sample(real(2, 3), 1, 1)],
 )  # fmt: skip
 def linalg_norm(x: Any, order: Any = None, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
@@ -299,7 +314,8 @@ def _rank(x: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     if prod(x.shape) == 0:
         return np.zeros(x.shape[:-2], np.int64)
     sizes = magnitude.abs_(eigvalsh(x)) if hermitian else svdvals(x)
-    atol, rtol = (np.asarray(t, str(sizes.dtype))[..., None] for t in _tolerances(x, raw_tolerance(atol), raw_tolerance(rtol)))
+    bounds = _tolerances(x, raw_tolerance(atol), raw_tolerance(rtol))
+    atol, rtol = (np.asarray(bound, str(sizes.dtype))[..., None] for bound in bounds)
     bound = np.maximum(atol, rtol * product.raw_data(sizes).max(-1, keepdims=True))  # type: ignore[union-attr]
     return reduction.sum_(comparison.gt(sizes, bound), -1)
 
@@ -331,7 +347,7 @@ def matrix_power(x: Any, n: int) -> Any:
     """Return the n-th power of square matrices; the inverse's where n is negative."""
     check_square(x, "linalg.matrix_power")
     if n == 0:
-        return _overwrite(views._clone_contiguous(x), np.eye(x.shape[-1], dtype=str(x.dtype)))
+        return _overwrite(views.clone_contiguous(x), np.eye(x.shape[-1], dtype=str(x.dtype)))
     if n < 0:
         x, n = inv(x), -n
         if n == 1:
@@ -350,7 +366,8 @@ def matrix_power(x: Any, n: int) -> Any:
         square = mm(square, square)
 
 
-_PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0, 10559470521600.0,
+_PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0,
+    10559470521600.0,
          670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0, 1.0)  # fmt: skip
 _PADE_RADIUS = 5.371920351148152
 
@@ -358,7 +375,8 @@ _PADE_RADIUS = 5.371920351148152
 def _exp_kernel(x: Array) -> Array:
     """Return matrix exponentials by scaling and squaring.
 
-    Source: Higham, The scaling and squaring method for the matrix exponential revisited (2005), with the Padé approximant of
+    Source: Higham, The scaling and squaring method for the matrix exponential revisited (2005),
+    with the Padé approximant of
     degree 13.
     """
     if x.size == 0:
@@ -398,7 +416,8 @@ def _exp_backward(g: Any, x: Any) -> Any:
 
 
 matrix_exp = op(
-    "linalg_matrix_exp", _exp_kernel, names="linalg.matrix_exp torch.matrix_exp Tensor.matrix_exp", signature="(A: Tensor)",
+    "linalg_matrix_exp", _exp_kernel, names="linalg.matrix_exp torch.matrix_exp Tensor.matrix_exp",
+    signature="(A: Tensor)",
     shape=_exp_rule, latex="e^A", vjp=dict(x=lambda g, x: _exp_backward(g, x)),
     samples=lambda: [sample(real(3, 3)), sample(real(2, 2, 2))],
 )  # fmt: skip
@@ -429,7 +448,8 @@ def tensorsolve(x: Any, b: Any, dims: Any = None) -> Any:
     out = x.shape[b.ndim :]
     if prod(out) != prod(x.shape[: b.ndim]):
         raise ShapeError(
-            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got "
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
+            "but got "
             f"{prod(out)} != {prod(x.shape[: b.ndim])}"
         )
     size = prod(out)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError, NumericError, ShapeError
-from gradcli.ops import arithmetic, creation, exponential, indexing, magnitude, views
+from gradcli.ops import arithmetic, creation, expansion, exponential, indexing, magnitude, views
 from gradcli.ops import reduction as reductions
 from gradcli.ops._losses import (
     LEGACY,
@@ -76,7 +76,7 @@ def mse_loss(
     weight: Any = None
 ) -> Any:
     """Return the mean squared error."""
-    a, b = views.broadcast_tensors([x, target])
+    a, b = expansion.broadcast_tensors([x, target])
     if weight is None:
         return mse_of(a, b, mode(reduction, size_average, reduce))
     _check_weight(x, weight)
@@ -95,7 +95,7 @@ def l1_loss(
     weight: Any = None
 ) -> Any:
     """Return the mean absolute error."""
-    a, b = views.broadcast_tensors([x, target])
+    a, b = expansion.broadcast_tensors([x, target])
     if weight is None:
         return reduced(_absolute_error(a, b), mode(reduction, size_average, reduce))
     _check_weight(x, weight)
@@ -111,7 +111,7 @@ def smooth_l1_loss(
     how = mode(reduction, size_average, reduce)
     if beta < 0:
         raise NumericError("smooth_l1_loss does not support negative values for beta.")
-    a, b = views.broadcast_tensors([x, target])
+    a, b = expansion.broadcast_tensors([x, target])
     return smooth_l1_of(a, b, how, float(beta)) if beta else reduced(_absolute_error(a, b), how)
 
 
@@ -123,7 +123,7 @@ def huber_loss(x: Any, target: Any, reduction: str = "mean", delta: float = 1.0,
     """Return the mean of d²/2 where |d| < δ, else δ(|d| - δ/2), for d = x - target."""
     if delta <= 0:
         raise NumericError("huber_loss does not support non-positive values for delta.")
-    a, b = views.broadcast_tensors([x, target])
+    a, b = expansion.broadcast_tensors([x, target])
     if weight is None:
         return huber_of(a, b, mode(reduction), float(delta))
     _check_weight(x, weight)
@@ -227,8 +227,8 @@ def kl_div(
     return _kl_div(x, target, mode(reduction, size_average, reduce), log_target)
 
 
-@composite("torch", KL.format("reduction: int=1, *, "), name="kl_div")
-def torch_kl_div(x: Any, target: Any, reduction: int = 1, log_target: bool = False) -> Any:
+@composite("torch", KL.format("reduction: int=0, *, "), name="kl_div")
+def torch_kl_div(x: Any, target: Any, reduction: int = 0, log_target: bool = False) -> Any:
     """Return `nn.functional.kl_div` with the reduction as a number."""
     return _kl_div(x, target, torch_mode(reduction), log_target)
 

@@ -44,10 +44,10 @@ def margin_ranking_loss(
 
 
 @composite(
-    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=1)",
+    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=0)",
     name="margin_ranking_loss"
 )
-def torch_margin_ranking_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
+def torch_margin_ranking_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 0) -> Any:
     """Return `nn.functional.margin_ranking_loss` with the reduction as a number."""
     return _ranking(x, y, target, margin, torch_mode(reduction))
 
@@ -75,8 +75,8 @@ def hinge_embedding_loss(
     return _hinge(x, target, margin, mode(reduction, size_average, reduce))
 
 
-@composite("torch", "(input: Tensor, target: Tensor, margin: float=1.0, reduction: int=1)", name="hinge_embedding_loss")
-def torch_hinge_embedding_loss(x: Any, target: Any, margin: float = 1.0, reduction: int = 1) -> Any:
+@composite("torch", "(input: Tensor, target: Tensor, margin: float=1.0, reduction: int=0)", name="hinge_embedding_loss")
+def torch_hinge_embedding_loss(x: Any, target: Any, margin: float = 1.0, reduction: int = 0) -> Any:
     """Return `nn.functional.hinge_embedding_loss` with the reduction as a number."""
     return _hinge(x, target, margin, torch_mode(reduction))
 
@@ -119,10 +119,10 @@ def cosine_embedding_loss(
 
 
 @composite(
-    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=1)",
+    "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=0)",
     name="cosine_embedding_loss"
 )
-def torch_cosine_embedding_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
+def torch_cosine_embedding_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 0) -> Any:
     """Return `nn.functional.cosine_embedding_loss` with the reduction as a number."""
     return _cosine(x, y, target, margin, torch_mode(reduction))
 
@@ -138,7 +138,7 @@ def _check_triplet(anchor: Any, positive: Any, negative: Any) -> None:
 
 def _check_margin(margin: float) -> None:
     if margin <= 0:
-        raise NumericError(f"margin must be greater than 0, got {margin:g}")
+        raise NumericError(f"margin must be greater than 0, got {margin}")
 
 
 def _distances(
@@ -177,11 +177,11 @@ def triplet_margin_loss(
     return _triplet(anchor, positive, negative, margin, p, eps, swap, how)
 
 
-@composite("torch", TRIPLET.format("reduction: int=1"), name="triplet_margin_loss")
+@composite("torch", TRIPLET.format("reduction: int=0"), name="triplet_margin_loss")
 def torch_triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
     swap: bool = False,
-    reduction: int = 1,
+    reduction: int = 0,
 ) -> Any:  # fmt: skip
     """Return `nn.functional.triplet_margin_loss` with the reduction as a number."""
     return _triplet(anchor, positive, negative, margin, p, eps, swap, torch_mode(reduction))
@@ -305,7 +305,7 @@ def _label_rule(x: Any, target: Any, reduction: str) -> Shape:
 
 
 def _label_margins(x: Any, target: Any) -> tuple[Any, Any, Any]:
-    """Return by how much each label (axis 1) fails to exceed each class (axis 2), the labels, and the classes' number."""
+    """Return by how much each label (axis 1) fails to exceed each class (axis 2), the labels, and the class count."""
     rows, labels = np.atleast_2d(x), np.atleast_2d(target)
     classes = rows.shape[1]
     if np.any((labels < -1) | (labels >= classes)):

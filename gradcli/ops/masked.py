@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError, ShapeError
-from gradcli.ops import arithmetic, clamping, exponential, indexing, norm, scan, selection, views
+from gradcli.ops import arithmetic, clamping, expansion, exponential, indexing, norm, scan, selection, views
 from gradcli.ops import reduction as reductions
 from gradcli.ops import softmax as softmaxes
 from gradcli.ops._families import normalize_dim
@@ -42,7 +42,7 @@ def _mask_of(x: Any, mask: Any) -> Any:
     if mask.ndim > x.ndim:
         raise ShapeError("_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)")
     mask = to_dtype(mask, "bool")
-    return mask if mask.shape == x.shape else views.expand(mask, x.shape)
+    return mask if mask.shape == x.shape else expansion.expand(mask, x.shape)
 
 
 def _least(x: Any, op: str) -> Any:

@@ -131,9 +131,11 @@ def nll_nd(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) 
     if not x.ndim:
         raise ShapeError("Expected 1 or more dimensions (got 0)")
     if x.ndim != 1 and (not target.ndim or x.shape[0] != target.shape[0]):
-        found = target.shape[0] if target.ndim else 1
+        found = target.shape[0] if target.ndim else 0
         raise ShapeError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({found}).")
     refuse_gradient("nll_loss_forward", weight=weight)
+    if x.ndim == 1 and target.shape == (1,):
+        target = views.view(target, ())
     if x.ndim <= 2:
         return nll(x, target, weight, reduction, ignore_index)
     if x.ndim == 4:

@@ -123,8 +123,9 @@ def norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: 
 
 
 @composite(
-    "Tensor", "(input: Tensor, p: any='fro', dim: int[1]?=None, keepdim: bool=False, dtype: dtype?=None)", name="norm"
-)
+    "Tensor", "(input: Tensor, p: any='fro', dim: int[1]?=None, keepdim: bool=False, dtype: dtype?=None)", name="norm",
+    samples=lambda: [sample(nonzero(2, 3), 3)],
+)  # fmt: skip
 def norm_method(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Return the Frobenius norm, the nuclear norm, or the p-norm of all elements or along dimensions."""
     return norm(x, p, dim, keepdim, dtype)

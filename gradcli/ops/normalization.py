@@ -97,8 +97,11 @@ def check_normalized_shape(x: Any, normalized_shape: Sequence[int], star: str = 
 def check_parameter_dtype(x: Any, *parameters: Any) -> None:
     """Raise DtypeError where a parameter has neither the input's dtype nor, for a half input, float32."""
     for value in parameters:
-        if value is not None and dtype_name(value) != dtype_name(x) and dtype_name(x) != "float16":
-            raise DtypeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+        if value is not None and dtype_name(value) != dtype_name(x):
+            if dtype_name(value) != "float32":
+                raise DtypeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+            if dtype_name(x) != "float16":
+                raise DtypeError("mixed dtype (CPU): all inputs must share same datatype.")
 
 
 def _layer_rule(x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> tuple[Shape, ...]:
@@ -227,9 +230,7 @@ def _batch_rule(
                 raise ShapeError(f"{name} must be defined in evaluation mode")
         elif element_count(value.shape) != channels:
             raise ShapeError(f"{name} should contain {channels} elements not {element_count(value.shape)}")
-    for value in named.values():
-        if value is not None and dtype_name(value) != dtype_name(x) and dtype_name(x) != "float16":
-            raise DtypeError("mixed dtype (CPU): all inputs must share same datatype.")
+    check_parameter_dtype(x, *named.values())
     stats = (channels,) if training else (0,)
     return x.shape, stats, stats
 

@@ -13,22 +13,20 @@ from gradcli.ops._families import Shape
 from gradcli.ops._families import view as view_family
 from gradcli.ops._op import attribute, composite, op
 from gradcli.ops._promotion import dtype_name
+from gradcli.ops._samples import Constant, sample
 from gradcli.ops._samples import real as reals
-from gradcli.ops._samples import sample
 from gradcli.ops.views import contiguous, transpose
 from gradcli.types.dtype import real_of
 
+_COMPLEX = Constant([[1 + 2j, -0.5j], [0.25, 3 - 1j]], "complex64")
 conj_physical = op(
-    "_conj",
-    lambda x: np.conjugate(x),
-    grad_fn="ConjBackward0",
-    names="",
-    shape=lambda x: x.shape,
+    "_conj", lambda x: np.conjugate(x), grad_fn="ConjBackward0", names="", shape=lambda x: x.shape,
     vjp=dict(x=lambda g: conj(g)),
-)
+    samples=lambda: [sample(_COMPLEX)],
+)  # fmt: skip
 _conj_physical = op(
     "_conj_physical", lambda x: np.conjugate(x), grad_fn="ConjPhysicalBackward0", names="", shape=lambda x: x.shape,
-    vjp=dict(x=lambda g: conj(g)),
+    vjp=dict(x=lambda g: conj(g)), samples=lambda: [sample(_COMPLEX)],
 )  # fmt: skip
 
 
@@ -38,13 +36,18 @@ def conj(x: Any) -> Any:
     return conj_physical(x) if creation.is_complex_value(x) else x
 
 
-@composite("torch Tensor", "(input: Tensor)", name="conj_physical", latex=r"\overline{x}")
+@composite(
+    "torch Tensor", "(input: Tensor)", name="conj_physical", samples=lambda: [sample(_COMPLEX)], latex=r"\overline{x}"
+)
 def conjugated(x: Any) -> Any:
     """Return the conjugate, computed at once."""
     return _conj_physical(x) if creation.is_complex_value(x) else x
 
 
-@composite("torch.resolve_conj Tensor.resolve_conj torch.resolve_neg Tensor.resolve_neg", "(input: Tensor)")
+@composite(
+    "torch.resolve_conj Tensor.resolve_conj torch.resolve_neg Tensor.resolve_neg", "(input: Tensor)",
+    samples=lambda: [sample(_COMPLEX)],
+)  # fmt: skip
 def resolve_conj(x: Any) -> Any:
     """Return x, whose conjugation and negation are never pending here."""
     return x
@@ -57,7 +60,7 @@ def real_dtype(x: Any) -> str:
 
 view_as_real = view_family(
     "view_as_real", lambda x: _pairs(x), signature="(input: Tensor)", dtype=real_dtype, shape=lambda x: _pairs_rule(x),
-    vjp=dict(x=lambda g: view_as_complex(contiguous(g))),
+    vjp=dict(x=lambda g: view_as_complex(contiguous(g))), samples=lambda: [sample(_COMPLEX)],
 )  # fmt: skip
 view_as_complex = view_family(
     "view_as_complex", lambda x: x.view(np.complex64 if x.dtype.itemsize == 4 else np.complex128)[..., 0],
@@ -111,7 +114,7 @@ def real(x: Any) -> Any:
     return _real_part(x) if creation.is_complex_value(x) else x
 
 
-@composite("torch Tensor", "(input: Tensor)", latex=r"\operatorname{Im} x")
+@composite("torch Tensor", "(input: Tensor)", samples=lambda: [sample(_COMPLEX)], latex=r"\operatorname{Im} x")
 def imag(x: Any) -> Any:
     """Return the imaginary part of a complex tensor."""
     if not creation.is_complex_value(x):

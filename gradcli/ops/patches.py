@@ -40,6 +40,8 @@ def blocks(sizes: Sizes, kernel_size: Sizes, dilation: Sizes, padding: Sizes, st
 
 def _columns_shape(x: Any, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) -> Shape:
     _check_sizes(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
+    if x.ndim == 2:
+        raise ShapeError("Dimension out of range (expected to be in range of [-2, 1], but got 2)", code="GC304")
     if x.ndim not in (3, 4) or 0 in x.shape[x.ndim - 3 :]:
         raise ShapeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: "

@@ -10,7 +10,7 @@ from gradcli.errors import DtypeError, ShapeError
 from gradcli.ops import rearrange, views
 from gradcli.ops._dtype_text import c_type, scalar_type
 from gradcli.ops._families import Shape, broadcast_shapes
-from gradcli.ops._op import composite, op, spelling
+from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import same
 from gradcli.ops._samples import ErrorSample, real, sample
 
@@ -89,7 +89,8 @@ def _mm_rule(x: Any, y: Any) -> Shape:
 
 mm = op(
     "mm", lambda x, y: matrix_product(x, y), signature=MAT2, shape=_mm_rule, latex="X Y",
-    vjp=dict(x=lambda g, y: mm(g, rearrange.conj(rearrange.t(y))), y=lambda g, x: mm(rearrange.conj(rearrange.t(x)), g)),
+    vjp=dict(x=lambda g, y: mm(g, rearrange.conj(rearrange.t(y))), y=lambda g,
+        x: mm(rearrange.conj(rearrange.t(x)), g)),
     samples=lambda: [
         sample(real(2, 3), real(3, 4)),
         sample(real(2, 0), real(0, 4)),
@@ -163,21 +164,24 @@ def _dot_rule(x: Any, y: Any) -> Shape:
     if x.shape != y.shape:
         a, b = x.shape[0], y.shape[0]
         raise ShapeError(
-            f"inconsistent tensor size, expected tensor [{a}] and src [{b}] to have the same number of elements, but got "
+            f"inconsistent tensor size, expected tensor [{a}] and src [{b}] to have the same number of elements, but "
+            "got "
             f"{a} and {b} elements respectively"
         )
     no_bool("dot", x)
     return ()
 
 
-DOT_SAMPLES = (sample(real(3), real(3)), sample(real(0), real(0)), ErrorSample((real(2), real(3)), "inconsistent tensor size"))
+DOT_SAMPLES = (sample(real(3), real(3)), sample(real(0), real(0)),
+    ErrorSample((real(2), real(3)), "inconsistent tensor size"))
 dot = op(
     "dot", lambda x, y: matrix_product(x, y), signature="(input: Tensor, tensor: Tensor)", shape=_dot_rule,
     latex=r"x \cdot y", samples=DOT_SAMPLES,
     vjp=dict(x=lambda g, y: g * rearrange.conj(y), y=lambda g, x: g * rearrange.conj(x)),
 )  # fmt: skip
 vdot = op(
-    "vdot", lambda x, y: matrix_product(np.conjugate(x), y), signature="(input: Tensor, other: Tensor)", shape=_dot_rule,
+    "vdot", lambda x, y: matrix_product(np.conjugate(x), y), signature="(input: Tensor, other: Tensor)",
+    shape=_dot_rule,
     latex=r"\bar{x} \cdot y", samples=DOT_SAMPLES,
     vjp=dict(x=lambda g, y: rearrange.conj(g) * y, y=lambda g, x: g * x),
 )  # fmt: skip
@@ -206,7 +210,8 @@ addmm = op(
         a=lambda g, b, alpha: scaled(mm(g, rearrange.conj(rearrange.t(b))), alpha),
         b=lambda g, a, alpha: scaled(mm(rearrange.conj(rearrange.t(a)), g), alpha),
     ),
-    samples=lambda: [sample(real(4), real(2, 3), real(3, 4)), sample(real(2, 4), real(2, 3), real(3, 4), beta=0.5, alpha=2)],
+    samples=lambda: [sample(real(4), real(2, 3), real(3, 4)),
+        sample(real(2, 4), real(2, 3), real(3, 4), beta=0.5, alpha=2)],
 )  # fmt: skip
 
 
@@ -275,7 +280,8 @@ def _repeated(g: Any, batch: Shape) -> Any:
 
 
 addbmm = op(
-    "addbmm", lambda x, a, b, *, beta=1, alpha=1: _weighted(x, np.sum(matrix_product(a, b), 0, dtype=a.dtype), beta, alpha),
+    "addbmm", lambda x, a, b, *, beta=1,
+    alpha=1: _weighted(x, np.sum(matrix_product(a, b), 0, dtype=a.dtype), beta, alpha),
     signature=SCALED.format("batch1", "batch2"), shape=_addbmm_rule, latex=r"\beta X + \alpha \sum_b A_b B_b",
     vjp=dict(
         x=lambda g, beta: scaled(g, beta),
@@ -413,8 +419,12 @@ def _count(shape: Shape) -> int:
     return count
 
 
-@composite("nn.functional", "(input: Tensor, weight: Tensor, bias: Tensor?=None)", latex=r"x W^\top + b", samples=lambda: [
-    sample(real(3), real(2, 3), real(2)), sample(real(4, 3), real(2, 3), real(2)), sample(real(2, 4, 3), real(2, 3), real(2)),
+LINEAR = "(input: Tensor, weight: Tensor, bias: Tensor?=None)"
+
+
+@composite("nn.functional", LINEAR, latex=r"x W^\top + b", samples=lambda: [
+    sample(real(3), real(2, 3), real(2)), sample(real(4, 3), real(2, 3), real(2)),
+    sample(real(2, 4, 3), real(2, 3), real(2)),
     sample(real(2, 4, 3), real(2, 3)),
 ])  # fmt: skip
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:

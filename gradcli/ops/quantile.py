@@ -12,7 +12,7 @@ from gradcli.ops._families import broadcast_shapes, normalize_dim
 from gradcli.ops._families import view as view_family
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import as_dtype, dtype_name
-from gradcli.ops._samples import ErrorSample, distinct, sample
+from gradcli.ops._samples import ErrorSample, distinct, reals, sample
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 QUANTILE = "(input: Tensor, q: {}, dim: int?=None, keepdim: bool=False, *, interpolation: str='linear')"
@@ -109,9 +109,10 @@ def _as_tensor(name: str, q: float, x: Any) -> Any:
 
 
 def _declare(name: str) -> Any:
+    of_shares = (sample(distinct(3, 4), reals(0.4, 0.6)(2), 1), sample(distinct(3), reals(0.1, 0.4)()))
     samples = (sample(distinct(3, 4), 0.3, 1), ErrorSample((distinct(3), 2.0), "must be in the range [0, 1]"))
 
-    @composite("torch Tensor", QUANTILE.format("Tensor"), name=name)
+    @composite("torch Tensor", QUANTILE.format("Tensor"), name=name, samples=of_shares)
     def of_tensor(x: Any, q: Any, dim: Any = None, keepdim: bool = False, interpolation: str = "linear") -> Any:
         """Return the values below which the shares q of the elements lie."""
         return _quantile(name, x, q, dim, keepdim, interpolation)

@@ -165,9 +165,7 @@ mean = reduction(
 def nanmean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """Return the mean of the elements that are numbers."""
     if is_integral(x):
-        raise DtypeError(
-            f"nanmean(): expected input to have floating point or complex dtype but got {scalar_type(x)}"
-        )
+        raise DtypeError(f"nanmean(): expected input to have floating point or complex dtype but got {scalar_type(x)}")
     numbers = sum_(comparison.eq(_detached(x), _detached(x)), dim, keepdim)
     return arithmetic.div(nansum(x, dim, keepdim, dtype), numbers)
 
@@ -399,4 +397,3 @@ def sum_to_size(x: Any, size: Shape) -> Any:
         raise ShapeError(f"size {{{list(size)}}} is not expandable to size {{{list(x.shape)}}}.")
     summed = sum_(x, dims, True) if dims else x
     return rearrange.view(summed, size) if extra else summed
-

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradcli.ops._op import Composite, Op
 
 FAMILIES = (
-    "norm", "statistics", "quantile", "calculus", "special", "counting",
+    "norm", "statistics", "quantile", "calculus", "special", "polynomial", "counting",
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
     "creation", "views", "expansion", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
     "scatter_reduction", "subscript", "conversion", "sampling", "taper", "reduction", "product", "contraction", "distance", "triangular", "factorization", "solving", "spectrum",
@@ -45,6 +45,7 @@ FAMILIES = (
     "adaptive_pooling",
     "unpooling",
     "resampling",
+    "grid_sampling",
 )  # fmt: skip
 SPACES = ("nn.functional", "torch", "Tensor", "linalg", "special", "fft", "masked", "autograd")
 BARE = ("nn.functional", "torch", "Tensor")

@@ -210,8 +210,8 @@ as_strided_scatter = op(
     signature="(input: Tensor, src: Tensor, size: int[], stride: int[], storage_offset: int?=None)",
     shape=_rule(windows.as_strided),
     vjp=dict(
-        x=lambda g, src_shape, size, stride,
-        storage_offset: as_strided_scatter(g, _zeros(g, src_shape), size, stride, storage_offset),
+        x=lambda g, src_shape, size, stride, storage_offset: as_strided_scatter(
+            g, _zeros(g, src_shape), size, stride, storage_offset),
         src=lambda g, size, stride, storage_offset: windows.as_strided(g, size, stride, storage_offset),
     ),
     samples=lambda: [sample(reals(3, 3), reals(2, 2), (2, 2), (1, 3), 1)],

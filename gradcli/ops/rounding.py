@@ -96,7 +96,7 @@ remainder_number = elementwise(
 remainder_of_number = elementwise(
     "remainder", r"x \bmod y", lambda x, y: np.remainder(x, y), signature=NUMBER_FIRST, grad_fn="NotImplemented",
     names="torch",
-    vjp=dict(y=not_implemented("remainder")), **REMAINDER,
+    vjp=dict(y=not_implemented("remainder")), samples=(sample(2.0, nonzero(3)),), **REMAINDER,
 )  # fmt: skip
 fmod = elementwise(
     "fmod", r"x - y \operatorname{trunc}\frac{x}{y}", lambda x, y: np.fmod(x, y), signature=TENSORS,
@@ -112,6 +112,7 @@ fmod_number = elementwise(
 floor_divide = elementwise(
     "floor_divide", r"\left\lfloor\frac{x}{y}\right\rfloor", lambda x, y: np.floor_divide(x, y), signature=BINARY,
     grad_fn="NotImplemented", vjp=dict(x=not_implemented("floor_divide"), y=not_implemented("floor_divide")),
+    samples=(sample(fractions(3), 2.0),),
     **_dividing("div_floor_cpu"),
 )  # fmt: skip
 

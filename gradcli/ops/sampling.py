@@ -11,6 +11,7 @@ from gradcli.ops._families import broadcast_rule
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._random import current
+from gradcli.ops._samples import Constant, sample
 from gradcli.ops.creation import checked
 from gradcli.types.dtype import DEFAULT
 
@@ -79,18 +80,26 @@ randint_like = op(
 )  # fmt: skip
 
 
+_HALVES = Constant([0.5, 0.25, 0.75], "float32")
+
+
 def _nothing(g: Any) -> Any:
     """Return the cotangent of what only steers a draw."""
     return creation.zeros_like(g)
 
 
 bernoulli = op(
-    "bernoulli", lambda x: current().bernoulli(x), signature="(input: Tensor)", shape=_same_shape, vjp=dict(x=_nothing)
+    "bernoulli",
+    lambda x: current().bernoulli(x),
+    signature="(input: Tensor)",
+    shape=_same_shape,
+    vjp=dict(x=_nothing),
+    samples=lambda: [sample(_HALVES)],
 )
 bernoulli_p = op(
     "bernoulli", lambda x, p: current().bernoulli(x, p), signature="(input: Tensor, p: float)",
     grad_fn="BernoulliBackward2",
-    shape=_same_shape, vjp=dict(x=_nothing),
+    shape=_same_shape, vjp=dict(x=_nothing), samples=lambda: [sample(_HALVES, 0.25)],
 )  # fmt: skip
 poisson = op(
     "poisson",
@@ -99,6 +108,7 @@ poisson = op(
     signature="(input: Tensor)",
     shape=_same_shape,
     vjp=dict(x=_nothing),
+    samples=lambda: [sample(_HALVES)],
 )
 
 
@@ -107,8 +117,8 @@ def _picked_shape(x: Any, num_samples: int, replacement: bool = False) -> Any:
 
 
 multinomial = op(
-    "multinomial", lambda x, num_samples,
-    replacement=False: np.ascontiguousarray(current().multinomial(x, num_samples, replacement)),
+    "multinomial",
+    lambda x, num_samples, replacement=False: np.ascontiguousarray(current().multinomial(x, num_samples, replacement)),
     signature="(input: Tensor, num_samples: int, replacement: bool=False)", shape=_picked_shape, dtype="int64",
 )  # fmt: skip
 
@@ -123,14 +133,15 @@ normal_both = op(
     "normal", lambda mean, std: current().normal(mean, std), names="torch", grad_fn="NormalBackward3",
     shape=broadcast_rule,
     signature="(mean: Tensor, std: Tensor)", vjp=dict(mean=_nothing, std=_nothing),
+    samples=lambda: [sample(_HALVES, _HALVES)], latex=r"\mathcal{N}(\mu, \sigma^2)",
 )  # fmt: skip
 normal_mean = op(
     "normal", lambda mean, std=1.0: current().normal(mean, std), names="torch", grad_fn="NormalBackward1",
     shape=_same_shape,
-    signature="(mean: Tensor, std: float=1.0)", vjp=dict(mean=_nothing),
+    signature="(mean: Tensor, std: float=1.0)", vjp=dict(mean=_nothing), samples=lambda: [sample(_HALVES, 2.0)],
 )  # fmt: skip
 normal_std = op(
     "normal", lambda mean, std: current().normal(mean, std), names="torch", grad_fn="NormalBackward2",
     shape=lambda mean, std: std.shape, dtype=lambda mean, std: dtype_name(std), signature="(mean: float, std: Tensor)",
-    vjp=dict(std=_nothing),
+    vjp=dict(std=_nothing), samples=lambda: [sample(0.5, _HALVES)],
 )  # fmt: skip

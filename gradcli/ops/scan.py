@@ -101,6 +101,8 @@ def _logcumsumexp(x: Any, dim: int) -> Any:
 
 def _logcumsumexp_slope(g: Any, x: Any, out: Any, dim: int) -> Any:
     """Return the gradient in logarithms, for positive and negative cotangents apart."""
+    if not x.ndim:
+        return g
 
     def part(log_g: Any) -> Any:
         return exponential.exp(reversed_(logcumsumexp(reversed_(log_g - out, dim), dim), dim) + x)

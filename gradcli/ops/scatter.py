@@ -12,7 +12,7 @@ from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import Constant, ErrorSample, sample
 from gradcli.ops._samples import index as integers
 from gradcli.ops._samples import mask as booleans
 from gradcli.ops._samples import real as reals
@@ -79,8 +79,8 @@ _IJ = integers([[0, 1, 0], [1, 0, 1]])
 scatter = op(
     "scatter", lambda x, dim, index, src: _scatter(x, dim, index, src), signature=_SRC, shape=scatter_rule,
     vjp=dict(
-        x=lambda g, dim, index: scatter_value(g, dim, index, 0), src=lambda g, dim,
-        index: indexing.gather(g, dim, index)
+        x=lambda g, dim, index: scatter_value(g, dim, index, 0),
+        src=lambda g, dim, index: indexing.gather(g, dim, index)
     ),
     samples=lambda: [sample(reals(2, 3), 1, integers([[0, 2], [1, 0]]), reals(2, 2))],
 )  # fmt: skip
@@ -112,12 +112,14 @@ def _scatter_with(x: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
     return out.reshape(x.shape)
 
 
-for _kind in ("src: Tensor", "value: Scalar"):
+_PAIR = Constant([[1.0, 2.0]], "float32")
+for _kind, _value in (("src: Tensor", _PAIR), ("value: Scalar", 0.5)):
     op(
         "scatter", lambda x, dim, index, src, reduce: _scatter_with(x, dim, index, src, reduce),
         grad_fn="NotImplemented",
         signature=f"(input: Tensor, dim: int, index: Tensor, {_kind}, *, reduce: str)", shape=scatter_rule,
         vjp=dict(x=_no_derivative),
+        samples=(sample(_PAIR, 1, integers([[0, 0]]), _value, reduce="add"),),
     )  # fmt: skip
 scatter_add = op(
     "scatter_add", lambda x, dim, index, src: _scatter_add(x, dim, index, src), signature=_SRC, shape=scatter_rule,
@@ -182,8 +184,8 @@ index_add = op(
     "index_add", lambda x, dim, index, source, alpha=1: _index_add(x, dim, index, source, alpha), shape=_index_add_rule,
     signature="(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Scalar=1)",
     vjp=dict(
-        x=lambda g: g, source=lambda g, dim, index, source_shape,
-        alpha: _times(picked(g, dim, index, source_shape), alpha)
+        x=lambda g: g,
+        source=lambda g, dim, index, source_shape, alpha: _times(picked(g, dim, index, source_shape), alpha)
     ),
     samples=lambda: [sample(reals(3, 2), 0, integers([2, 0, 2]), reals(3, 2), alpha=0.5)],
 )  # fmt: skip
@@ -233,10 +235,11 @@ masked_scatter = op(
     samples=lambda: [sample(reals(2, 3), booleans([[True, False, True], [False, True, False]]), reals(4))],
 )  # fmt: skip
 masked_scatter_backward = op(
-    "masked_scatter_backward", lambda g, mask, size: _unscattered(g, mask, size), names="", shape=lambda g, mask,
-    size: size,
+    "masked_scatter_backward", lambda g, mask, size: _unscattered(g, mask, size), names="",
+    shape=lambda g, mask, size: size,
     signature="(g: Tensor, mask: Tensor, size: int[])",
     vjp=dict(g=lambda g, mask, g_shape: masked_scatter(_zeros(g, g_shape), mask, g)),
+    samples=lambda: [sample(reals(2, 2), booleans([[True, False], [True, True]]), (4,))],
 )  # fmt: skip
 
 

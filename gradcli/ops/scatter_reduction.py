@@ -135,13 +135,13 @@ def _prod_back(
 
 _BACK = {"sum": _sum_back, "mean": _mean_back, "amax": _extreme_back, "amin": _extreme_back, "prod": _prod_back}
 _BY_TENSOR = Route(
-    lambda x, dim, index, src: scatter.scatter_add(x, dim, index, src), lambda g, dim, index,
-    shape: indexing.gather(g, dim, index),
+    lambda x, dim, index, src: scatter.scatter_add(x, dim, index, src),
+    lambda g, dim, index, shape: indexing.gather(g, dim, index),
     lambda g, dim, index: scatter.scatter_value(g, dim, index, 0), lambda *call: scatter_reduce(*call),
 )  # fmt: skip
 _BY_VECTOR = Route(
-    lambda x, dim, index, src: scatter.index_add(x, dim, index, src), lambda g, dim, index,
-    shape: scatter.picked(g, dim, index, shape),
+    lambda x, dim, index, src: scatter.index_add(x, dim, index, src),
+    lambda g, dim, index, shape: scatter.picked(g, dim, index, shape),
     lambda g, dim, index: _cleared(g, dim, index), lambda *call: index_reduce(*call),
 )  # fmt: skip
 

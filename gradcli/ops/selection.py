@@ -227,7 +227,10 @@ def msort(x: Any) -> Any:
     return sort(x, 0)[0]
 
 
-@composite("torch Tensor", "(input: Tensor, dim: int=-1, descending: bool=False, stable: bool=False)")
+@composite(
+    "torch Tensor", "(input: Tensor, dim: int=-1, descending: bool=False, stable: bool=False)",
+    samples=lambda: [sample(distinct(2, 3)), sample(distinct(2, 3), 0, True)],
+)  # fmt: skip
 def argsort(x: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Return the indices that sort a tensor along a dimension."""
     return sort(x, dim, descending)[1]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import BindError, DtypeError
-from gradcli.ops import arithmetic, clamping, norm, views
+from gradcli.ops import arithmetic, clamping, expansion, norm
 from gradcli.ops import reduction as reductions
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import broadcast_shapes, normalize_dim, reduced_shape
 from gradcli.ops._op import composite, op
-from gradcli.ops._promotion import result_type
+from gradcli.ops._promotion import dtype_name, result_type
 from gradcli.ops._samples import nonzero, real, sample
 from gradcli.ops.creation import to_dtype
 from gradcli.types.dtype import is_floating
@@ -47,8 +47,8 @@ def pairwise_distance(x: Any, y: Any, p: float = 2.0, eps: float = 1e-6, keepdim
 
 
 def _expanded(x: Any, shape: tuple[int, ...], dtype: str) -> Any:
-    x = to_dtype(x, dtype)
-    return x if x.shape == shape else views.expand(x, shape)
+    x = x if is_floating(dtype_name(x)) else to_dtype(x, dtype)
+    return x if x.shape == shape else expansion.expand(x, shape)
 
 
 def _unit(x: Any, dim: int, eps: float) -> Any:
@@ -81,4 +81,4 @@ def normalize(x: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any
     if out is not None:
         raise BindError("gradcli has no in-place operations: out must be None", hint="leave out out")
     size = clamping.clamp_min(norm.vector_norm(x, p, dim if isinstance(dim, tuple) else (dim,), True), eps)
-    return x / views.expand(size, x.shape)
+    return x / expansion.expand(size, x.shape)

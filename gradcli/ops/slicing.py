@@ -13,6 +13,7 @@ from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._families import view as view_family
 from gradcli.ops._op import composite, op, spelling
 from gradcli.ops._samples import ErrorSample, sample
+from gradcli.ops._samples import index as integers
 from gradcli.ops._samples import real as reals
 
 
@@ -54,7 +55,7 @@ select = view_family(
 select_backward = op(
     "select_backward", lambda g, size, dim, index: _put(size, g, at_dim(dim % len(size), index)), names="",
     signature="(g: Tensor, size: int[], dim: int, index: int)", shape=lambda g, size, dim, index: size,
-    vjp=dict(g=lambda g, dim, index: select(g, dim, index)),
+    vjp=dict(g=lambda g, dim, index: select(g, dim, index)), samples=lambda: [sample(reals(2), (2, 3), 1, 2)],
 )  # fmt: skip
 
 
@@ -82,11 +83,12 @@ slice_ = view_family(
     samples=lambda: [sample(reals(5, 2), 0, 1, None, 2)],
 )  # fmt: skip
 slice_backward = op(
-    "slice_backward", lambda g, size, dim, start, end,
-    step: _put(size, g, at_dim(dim % len(size), slice(start, end, step))),
-    names="", signature="(g: Tensor, size: int[], dim: int, start: int?, end: int?, step: int)", shape=lambda g, size,
-    *_: size,
+    "slice_backward",
+    lambda g, size, dim, start, end, step: _put(size, g, at_dim(dim % len(size), slice(start, end, step))),
+    names="", signature="(g: Tensor, size: int[], dim: int, start: int?, end: int?, step: int)",
+    shape=lambda g, size, *_: size,
     vjp=dict(g=lambda g, dim, start, end, step: slice_(g, dim, start, end, step)),
+    samples=lambda: [sample(reals(2, 2), (2, 5), 1, 0, 4, 2)],
 )  # fmt: skip
 
 
@@ -148,14 +150,18 @@ diagonal = view_family(
     ],
 )  # fmt: skip
 diagonal_backward = op(
-    "diagonal_backward", lambda g, size, offset, dim1,
-    dim2: put_diagonal(np.zeros(size, g.dtype), g, offset, dim1, dim2), names="",
+    "diagonal_backward",
+    lambda g, size, offset, dim1, dim2: put_diagonal(np.zeros(size, g.dtype), g, offset, dim1, dim2), names="",
     signature="(g: Tensor, size: int[], offset: int, dim1: int, dim2: int)", shape=lambda g, size, *_: size,
     vjp=dict(g=lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2)),
+    samples=lambda: [sample(reals(2), (2, 3), 1, 0, 1)],
 )  # fmt: skip
 
 
-@composite("linalg", "(A: Tensor, *, offset: int=0, dim1: int=-2, dim2: int=-1)", name="diagonal")
+@composite(
+    "linalg", "(A: Tensor, *, offset: int=0, dim1: int=-2, dim2: int=-1)", name="diagonal",
+    samples=lambda: [sample(reals(2, 3, 3), offset=1)],
+)  # fmt: skip
 def linalg_diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     """Return a diagonal of the matrices in the last two dimensions."""
     return diagonal(x, offset, dim1, dim2)
@@ -265,6 +271,7 @@ unsafe_split_with_sizes = op(
     "unsafe_split_with_sizes", lambda x, split_sizes, dim=0: _cut(x, _checked(x, split_sizes, dim), dim),
     shape=split_sizes_rule,
     zeros=True, vjp=_JOIN, signature=_SPLIT.format("input", "s", "int[]"),
+    samples=lambda: [sample(reals(2, 5), (1, 4), 1)],
 )  # fmt: skip
 
 
@@ -285,7 +292,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> Any:
     return _chunks(x, chunks, dim, split, split_with_sizes)
 
 
-@composite("torch Tensor", "(input: Tensor, chunks: int, dim: int=0)")
+@composite("torch Tensor", "(input: Tensor, chunks: int, dim: int=0)", samples=lambda: [sample(reals(2, 5), 2, 1)])
 def unsafe_chunk(x: Any, chunks: int, dim: int = 0) -> Any:
     """Return the pieces of `chunk` as tensors of their own."""
     return _chunks(x, chunks, dim, unsafe_split, unsafe_split_with_sizes)
@@ -310,7 +317,10 @@ def tensor_split(x: Any, sections: int, dim: int = 0) -> tuple[Any, ...]:
     return tuple(slice_(x, dim, low, high, 1) for low, high in zip([0, *ends], ends, strict=False))
 
 
-@composite("torch Tensor", "(input: Tensor, indices_or_sections: int[], dim: int=0)", name="tensor_split")
+@composite(
+    "torch Tensor", "(input: Tensor, indices_or_sections: int[], dim: int=0)", name="tensor_split",
+    samples=lambda: [sample(reals(2, 5), (1, 3), 1)],
+)  # fmt: skip
 def split_at(x: Any, indices: Sequence[int], dim: int = 0) -> tuple[Any, ...]:
     """Return the sections between given indices."""
     if not x.ndim:
@@ -319,7 +329,10 @@ def split_at(x: Any, indices: Sequence[int], dim: int = 0) -> tuple[Any, ...]:
     return tuple(slice_(x, dim, low, high, 1) for low, high in zip([0, *indices], [*indices, size], strict=True))
 
 
-@composite("torch Tensor", "(input: Tensor, tensor_indices_or_sections: Tensor, dim: int=0)", name="tensor_split")
+@composite(
+    "torch Tensor", "(input: Tensor, tensor_indices_or_sections: Tensor, dim: int=0)", name="tensor_split",
+    samples=lambda: [sample(reals(2, 5), integers([1, 3]), 1), sample(reals(4), integers(2))],
+)  # fmt: skip
 def split_at_tensor(x: Any, where: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return sections whose number or bounds a tensor holds."""
     found = creation.values_of(where).tolist()
@@ -347,12 +360,15 @@ def _even_split(name: str, least: int, dim_of: Any) -> None:
             )
         return tensor_split(x, sections, dim)
 
-    composite("torch Tensor", "(input: Tensor, sections: int)", name=name, samples=lambda: [sample(reals(2, 4, 6), 2)])(
-        by_count
-    )
-    composite("torch Tensor", "(input: Tensor, indices: int[])", name=name)(
-        lambda x, indices: split_at(x, indices, check(x))
-    )
+    def at_indices(x: Any, indices: Sequence[int]) -> Any:
+        return split_at(x, indices, check(x))
+
+    by_count.__doc__ = f"Return equal sections of what {name} splits."
+    at_indices.__doc__ = f"Return the sections between given indices of what {name} splits."
+    kinds = ((by_count, "sections: int", 2), (at_indices, "indices: int[]", (1,)))
+    for function, parameter, value in kinds:
+        tried = sample(reals(2, 4, 6), value)
+        composite("torch Tensor", f"(input: Tensor, {parameter})", name=name, samples=(tried,))(function)
 
 
 _even_split("hsplit", 1, lambda x: 0 if x.ndim == 1 else 1)

@@ -208,7 +208,8 @@ log_sigmoid_backward = backward_of(
     vjp=dict(dy=lambda g, x: log_sigmoid_backward(g, x), x=lambda g, dy, x: _log_sigmoid_curvature(g * dy, x)),
 )  # fmt: skip
 logsigmoid = activation(
-    "logsigmoid", r"\ln \sigma(x)", lambda x: log_sigmoid_of(x), check="log_sigmoid_cpu", grad_fn="LogSigmoidBackward0",
+    "logsigmoid", r"\ln \sigma(x)", lambda x: np.asarray(log_sigmoid_of(x), order="C"), check="log_sigmoid_cpu",
+    grad_fn="LogSigmoidBackward0",
     signature="(input: Tensor)", vjp=dict(x=lambda g, x: log_sigmoid_backward(g, x)), samples=lambda: unary(),
 )  # fmt: skip
 

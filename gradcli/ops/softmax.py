@@ -178,6 +178,6 @@ detached = op("detach", lambda x: x, names="", signature="(input: Tensor)", shap
 
 @composite("nn.functional", "(logits: Tensor, tau: float=1, hard: bool=False, eps: float=1e-10, dim: int=-1)")
 def gumbel_softmax(x: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
-    """Return a sample of the Gumbel-softmax distribution (Jang et al., 2017), one-hot where `hard`, with a soft gradient."""
+    """Return a sample of the Gumbel-softmax distribution (Jang et al., 2017); `hard` makes its value one-hot."""
     y = softmax((x + gumbel_noise(x)) / tau, dim)
     return one_hot_of_largest(y, dim) - detached(y) + y if hard else y

@@ -11,7 +11,20 @@ from gradcli.ops import product, rearrange
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import (
-    Array, H, check_floating, check_info, check_square, check_system, column, fortran, infos, mm, same_batch, tril, triu,
+    Array,
+    H,
+    check_floating,
+    check_info,
+    check_square,
+    check_system,
+    column,
+    dtype_and_real,
+    fortran,
+    infos,
+    mm,
+    same_batch,
+    tril,
+    triu,
 )  # fmt: skip
 from gradcli.ops._op import composite, op
 from gradcli.ops._samples import ErrorSample, real, sample
@@ -56,7 +69,8 @@ def _inv_kernel(a: Array) -> tuple[Array, Array]:
 
 
 _inv_ex = op(
-    "linalg_inv_ex", lambda a: _inv_kernel(a), names="", outputs=("inverse", "info"), constant=("info",), shape=_inv_rule,
+    "linalg_inv_ex", lambda a: _inv_kernel(a), names="", outputs=("inverse", "info"), constant=("info",),
+    shape=_inv_rule,
     signature="(A: Tensor)", vjp=dict(a=lambda g, out: -mm(H(out[0]), mm(g[0], H(out[0])))),
 )  # fmt: skip
 
@@ -90,7 +104,8 @@ def is_vector_system(a: Any, b: Any) -> bool:
 def _solve_shapes(a: Any, b: Any, left: bool) -> tuple[Shape, Shape]:
     if a.dtype != b.dtype:
         raise DtypeError(
-            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {scalar_type(a)} and B of type "
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {scalar_type(a)} and B of "
+            "type "
             f"{scalar_type(b)} instead"
         )
     check_floating(a, "linalg.solve")
@@ -140,7 +155,8 @@ def _solve_backward(g: Any, a: Any, b: Any, x: Any, left: bool, needs: tuple[boo
 
 
 _solve_ex = op(
-    "_linalg_solve_ex", _solve_kernel, names="", signature="(A: Tensor, B: Tensor, left: bool)", outputs=("result", "info"),
+    "_linalg_solve_ex", _solve_kernel, names="", signature="(A: Tensor, B: Tensor, left: bool)",
+    outputs=("result", "info"),
     constant=("info",), shape=_solve_shapes,
     vjp={"a, b": lambda g, a, b, out, left, needs: _solve_backward(g[0], a, b, out[0], left, needs)},
 )  # fmt: skip
@@ -166,7 +182,8 @@ def solve(a: Any, b: Any, left: bool = True) -> Any:
 def _lu_solve_rule(lu: Any, pivots: Any, b: Any, left: bool = True, adjoint: bool = False) -> Shape:
     if lu.dtype != b.dtype:
         raise DtypeError(
-            f"linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {scalar_type(lu)} and B of type "
+            f"linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {scalar_type(lu)} and B "
+            "of type "
             f"{scalar_type(b)} instead"
         )
     if str(pivots.dtype) != "int32":
@@ -236,7 +253,8 @@ def _cholesky_solve_rule(b: Any, factor: Any, upper: bool = False) -> Shape:
     n = factor.shape[-1]
     if n != b.shape[-2]:
         raise ShapeError(
-            f"Incompatible matrix sizes for cholesky_solve: each A matrix is {n} by {n} but each b matrix is {b.shape[-2]} by "
+            f"Incompatible matrix sizes for cholesky_solve: each A matrix is {n} by {n} but each b matrix is "
+            f"{b.shape[-2]} by "
             f"{b.shape[-1]}"
         )
     return (*same_batch(b.shape, factor.shape), *b.shape[-2:])
@@ -256,7 +274,8 @@ def _cholesky_solve_backward(g: Any, factor: Any, x: Any, upper: bool) -> Any:
 
 
 cholesky_solve = op(
-    "cholesky_solve", _cholesky_solve_kernel, signature="(B: Tensor, L: Tensor, upper: bool=False)", shape=_cholesky_solve_rule,
+    "cholesky_solve", _cholesky_solve_kernel, signature="(B: Tensor, L: Tensor, upper: bool=False)",
+    shape=_cholesky_solve_rule,
     vjp={"b, factor": lambda g, factor, out, upper: _cholesky_solve_backward(g, factor, out, upper)},
 )  # fmt: skip
 
@@ -273,7 +292,8 @@ def _tolerances(a: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:
 def _pinv_rule(a: Any, *_: Any) -> Shape:
     if a.ndim < 2 or not str(a.dtype).startswith(("float", "complex")) or str(a.dtype) == "float16":
         raise ShapeError(
-            f"linalg.pinv({scalar_type(a)}{{{list(a.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
+            f"linalg.pinv({scalar_type(a)}{{{list(a.shape)}}}): expected a tensor with 2 or more dimensions of float, "
+            "double, "
             "cfloat or cdouble types"
         )
     return (*a.shape[:-2], a.shape[-1], a.shape[-2])
@@ -306,7 +326,8 @@ def pinv_backward(g: Any, p: Any, a: Any) -> Any:
 
 
 _pinv = op(
-    "linalg_pinv", _pinv_kernel, names="", shape=_pinv_rule, signature="(A: Tensor, atol: any, rtol: any, hermitian: bool)",
+    "linalg_pinv", _pinv_kernel, names="", shape=_pinv_rule,
+    signature="(A: Tensor, atol: any, rtol: any, hermitian: bool)",
     vjp=dict(a=lambda g, a, out: pinv_backward(g, out, a)),
 )  # fmt: skip
 PINV = "(A: Tensor, *, atol: any?=None, rtol: any?=None, hermitian: bool=False)"
@@ -357,7 +378,8 @@ def _check_lstsq(a: Any, b: Any, driver: Any) -> None:
         raise ShapeError(f"{name}: other must have at least 1 dimension.")
     if a.dtype != b.dtype:
         raise DtypeError(
-            f"{name}: Expected input and other to have the same dtype, but got input's dtype {scalar_type(a)} and other's dtype "
+            f"{name}: Expected input and other to have the same dtype, but got input's dtype {scalar_type(a)} and "
+            "other's dtype "
             f"{scalar_type(b)}"
         )
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
@@ -418,7 +440,8 @@ def _lstsq_backward(g: Any, a: Any, b: Any, x: Any, needs: tuple[bool, ...]) -> 
 
 
 _lstsq = op(
-    "linalg_lstsq", _lstsq_kernel, names="", signature="(A: Tensor, B: Tensor, rcond: any, driver: any)", shape=_lstsq_shapes,
+    "linalg_lstsq", _lstsq_kernel, names="", signature="(A: Tensor, B: Tensor, rcond: any, driver: any)",
+    shape=_lstsq_shapes, dtype=lambda a, *_: (*dtype_and_real(a), "int64", dtype_and_real(a)[1]),
     outputs=("solution", "residuals", "rank", "singular_values"), constant=("rank", "singular_values"),
     vjp={"a, b": lambda g, a, b, out, needs: _lstsq_backward(g, a, b, out[0], needs)},
 )  # fmt: skip

@@ -15,7 +15,7 @@ from gradcli.ops import arithmetic, comparison, exponential, magnitude
 from gradcli.ops._families import NUMBER_FIRST, TENSORS, WITH_NUMBER, elementwise, not_implemented
 from gradcli.ops._op import composite
 from gradcli.ops._promotion import dtype_name
-from gradcli.ops._samples import Constant, positive, reals, sample, unary
+from gradcli.ops._samples import positive, reals, sample, unary
 from gradcli.ops._scipy import special as scipy_special
 
 EVERYWHERE = "torch Tensor special"
@@ -115,7 +115,7 @@ polygamma = elementwise(
 )  # fmt: skip
 
 
-@composite("Tensor", "(input: Tensor, n: int)", name="polygamma")
+@composite("Tensor", "(input: Tensor, n: int)", name="polygamma", samples=(sample(positive(3), 1),))
 def polygamma_method(x: Any, n: int) -> Any:
     """Return the n-th derivative of the digamma function."""
     return polygamma(n, x)
@@ -156,6 +156,7 @@ igamma = elementwise(
     takes=("igamma_cpu", "float"),
     signature=TENSORS,
     names="torch Tensor special.gammainc", vjp=dict(x=not_implemented("igamma: input"), y=_igamma_slope),
+    samples=(sample(positive(3), positive(3)),),
 )  # fmt: skip
 igammac = elementwise(
     "igammac", r"\frac{\Gamma(x, y)}{\Gamma(x)}", lambda x, y: scipy_special("gammaincc")(x, y).astype(y.dtype),
@@ -163,6 +164,7 @@ igammac = elementwise(
     signature=TENSORS,
     names="torch Tensor special.gammaincc",
     vjp=dict(x=not_implemented("igammac: input"), y=lambda g, x, y: -_igamma_slope(g, x, y)),
+    samples=(sample(positive(3), positive(3)),),
 )  # fmt: skip
 i0 = _one("i0", "I_0(x)", _scipy("i0"), names=EVERYWHERE, vjp=dict(x=lambda g, x: g * i1(x)), samples=unary())
 i0e = _one(
@@ -209,7 +211,7 @@ def _zeta_slope(g: Any, x: Any, y: Any) -> Any:
 zeta = elementwise(
     "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=TENSORS,
     grad_fn="SpecialZetaBackward0",
-    vjp=dict(x=not_implemented("zeta"), y=_zeta_slope),
+    vjp=dict(x=not_implemented("zeta"), y=_zeta_slope), samples=(sample(reals(1.5, 3)(3), positive(3)),),
 )  # fmt: skip
 zeta_of_number = elementwise(
     "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=NUMBER_FIRST,
@@ -219,29 +221,31 @@ zeta_of_number = elementwise(
 zeta_number = elementwise(
     "zeta", r"\zeta(x, y)", _zeta, names="special", takes=("zeta_cpu", "float32 float64"), signature=WITH_NUMBER,
     grad_fn="SpecialZetaBackward2",
-    vjp=dict(x=not_implemented("zeta")),
+    vjp=dict(x=not_implemented("zeta")), samples=(sample(reals(1.5, 3)(3), 2.0),),
 )  # fmt: skip
 
 # PyTorch gives these values and no derivative.
-FIXED = (sample(Constant([0.3, 1.5, 2.5], "float64")),)
 airy_ai = _one(
-    "airy_ai", r"\operatorname{Ai}(x)", lambda x: scipy_special("airy")(x)[0], names="special", samples=FIXED
+    "airy_ai", r"\operatorname{Ai}(x)", lambda x: scipy_special("airy")(x)[0], names="special", samples=unary(positive)
 )
-bessel_j0 = _one("bessel_j0", "J_0(x)", _scipy("j0"), names="special", samples=FIXED)
-bessel_j1 = _one("bessel_j1", "J_1(x)", _scipy("j1"), names="special", samples=FIXED)
-bessel_y0 = _one("bessel_y0", "Y_0(x)", _scipy("y0"), names="special", samples=FIXED)
-bessel_y1 = _one("bessel_y1", "Y_1(x)", _scipy("y1"), names="special", samples=FIXED)
-modified_bessel_i0 = _one("modified_bessel_i0", "I_0(x)", _scipy("i0"), names="special", samples=FIXED)
-modified_bessel_i1 = _one("modified_bessel_i1", "I_1(x)", _scipy("i1"), names="special", samples=FIXED)
-modified_bessel_k0 = _one("modified_bessel_k0", "K_0(x)", _scipy("k0"), names="special", samples=FIXED)
-modified_bessel_k1 = _one("modified_bessel_k1", "K_1(x)", _scipy("k1"), names="special", samples=FIXED)
+bessel_j0 = _one("bessel_j0", "J_0(x)", _scipy("j0"), names="special", samples=unary(positive))
+bessel_j1 = _one("bessel_j1", "J_1(x)", _scipy("j1"), names="special", samples=unary(positive))
+bessel_y0 = _one("bessel_y0", "Y_0(x)", _scipy("y0"), names="special", samples=unary(positive))
+bessel_y1 = _one("bessel_y1", "Y_1(x)", _scipy("y1"), names="special", samples=unary(positive))
+modified_bessel_i0 = _one("modified_bessel_i0", "I_0(x)", _scipy("i0"), names="special", samples=unary(positive))
+modified_bessel_i1 = _one("modified_bessel_i1", "I_1(x)", _scipy("i1"), names="special", samples=unary(positive))
+modified_bessel_k0 = _one("modified_bessel_k0", "K_0(x)", _scipy("k0"), names="special", samples=unary(positive))
+modified_bessel_k1 = _one("modified_bessel_k1", "K_1(x)", _scipy("k1"), names="special", samples=unary(positive))
 scaled_modified_bessel_k0 = _one(
-    "scaled_modified_bessel_k0", "e^x K_0(x)", _scipy("k0e"), names="special", samples=FIXED
+    "scaled_modified_bessel_k0", "e^x K_0(x)", _scipy("k0e"), names="special", samples=unary(positive)
 )
 scaled_modified_bessel_k1 = _one(
-    "scaled_modified_bessel_k1", "e^x K_1(x)", _scipy("k1e"), names="special", samples=FIXED
+    "scaled_modified_bessel_k1", "e^x K_1(x)", _scipy("k1e"), names="special", samples=unary(positive)
 )
 spherical_bessel_j0 = _one(
-    "spherical_bessel_j0", r"\frac{\sin x}{x}", lambda x: np.sinc(x / pi).astype(x.dtype), names="special",
-    samples=FIXED
+    "spherical_bessel_j0",
+    r"\frac{\sin x}{x}",
+    lambda x: np.sinc(x / pi).astype(x.dtype),
+    names="special",
+    samples=unary(positive),
 )

@@ -29,7 +29,7 @@ def _swapped(shape: Shape, a: int, b: int) -> Shape:
 
 
 def _full_window(window: Any, length: int, n_fft: int, dtype: str) -> Any:
-    """Return the window with zeros on both sides up to n_fft points; None where there is none and it fills the frame."""
+    """Return the window with zeros on both sides up to n_fft points; None where there is none and none is needed."""
     if length == n_fft:
         return window
     window = np.ones(length, dtype) if window is None else window
@@ -54,7 +54,8 @@ def _centered(x: Any, n_fft: int, mode: str) -> Any:
 
 
 STFT = (
-    "(input: Tensor, n_fft: int, hop_length: int?=None, win_length: int?=None, window: Tensor?=None, center: bool=True, "
+    "(input: Tensor, n_fft: int, hop_length: int?=None, win_length: int?=None, window: Tensor?=None, center: "
+    "bool=True, "
     "pad_mode: str='reflect', normalized: bool=False, onesided: bool?=None, return_complex: bool?=None, "
     "align_to_window: bool?=None)"
 )
@@ -64,7 +65,8 @@ STFT = (
     sample(real(16), 8, return_complex=False), sample(real(2, 16), 8, 4, 6, return_complex=False),
 ])  # fmt: skip
 def stft(
-    x: Any, n_fft: int, hop: Any = None, length: Any = None, window: Any = None, center: bool = True, mode: str = "reflect",
+    x: Any, n_fft: int, hop: Any = None, length: Any = None, window: Any = None, center: bool = True,
+    mode: str = "reflect",
     normalized: bool = False, onesided: Any = None, return_complex: Any = None, align: Any = None,
 ) -> Any:  # fmt: skip
     """Return the Fourier transforms of the frames of a signal (or a batch of them): (frequencies, frames)."""
@@ -114,17 +116,19 @@ def _frames_transformed(x: Any, n_fft: int, hop: int, window: Any, onesided: Any
 
 
 ISTFT = (
-    "(input: Tensor, n_fft: int, hop_length: int?=None, win_length: int?=None, window: Tensor?=None, center: bool=True, "
+    "(input: Tensor, n_fft: int, hop_length: int?=None, win_length: int?=None, window: Tensor?=None, center: "
+    "bool=True, "
     "normalized: bool=False, onesided: bool?=None, length: int?=None, return_complex: bool=False)"
 )
 
 
 @composite("torch Tensor", ISTFT)
 def istft(
-    x: Any, n_fft: int, hop: Any = None, win_length: Any = None, window: Any = None, center: bool = True, normalized: bool = False,
+    x: Any, n_fft: int, hop: Any = None, win_length: Any = None, window: Any = None, center: bool = True,
+    normalized: bool = False,
     onesided: Any = None, length: Any = None, return_complex: bool = False,
 ) -> Any:  # fmt: skip
-    """Return the signal of these frames' transforms: overlapping frames are added and divided by the windows' squares."""
+    """Return the signal of these frames' transforms: overlapping frames, added and divided by the windows' squares."""
     hop, win_length = n_fft // 4 if hop is None else hop, n_fft if win_length is None else win_length
     if not is_complex(x):
         raise DtypeError(

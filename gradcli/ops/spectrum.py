@@ -11,19 +11,36 @@ from gradcli.ops import product, rearrange
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import (
-    Array, H, check_floating, check_kernel, check_matrix, check_square, column, diag_embed, diagonal, fortran, is_complex, mm,
-    narrow, row, total,
+    Array,
+    H,
+    check_floating,
+    check_kernel,
+    check_matrix,
+    check_square,
+    column,
+    diag_embed,
+    diagonal,
+    dtype_and_real,
+    fortran,
+    is_complex,
+    mm,
+    narrow,
+    row,
+    total,
 )  # fmt: skip
 from gradcli.ops._op import composite, op
+from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import ErrorSample, real, sample
 
 UNCONVERGED = (
-    "{}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated {}values (error "
+    "{}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated "
+    "{}values (error "
     "code: {})."
 )
 SMALL = 64
 PHASE = (
-    "{}_backward: The {} in the complex case are specified up to multiplication by e^{{i phi}}. The specified loss function "
+    "{}_backward: The {} in the complex case are specified up to multiplication by e^{{i phi}}. The specified loss "
+    "function "
     "depends on this {}, making it ill-defined."
 )
 
@@ -45,7 +62,8 @@ def _svd_shapes(x: Any, full: bool, vectors: bool, driver: Any) -> tuple[Shape, 
     check_floating(x, "linalg.svd", "linalg_svd_cpu")
     if driver is not None:
         raise ShapeError(
-            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.", code="GC501"
+            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER "
+            "backend.", code="GC501"
         )
     *batch, m, n = x.shape
     k = min(m, n)
@@ -55,7 +73,8 @@ def _svd_shapes(x: Any, full: bool, vectors: bool, driver: Any) -> tuple[Shape, 
 def _wide_svd(x: Array, full: bool) -> tuple[Array, Array, Array] | None:
     """Return the factors of wide matrices with the signs of PyTorch's LAPACK, None where they are rank-deficient.
 
-    MKL makes a wide matrix bidiagonal as it is, where OpenBLAS begins with an LQ factorization; rows of zeros prevent that.
+    MKL makes a wide matrix bidiagonal as it is,
+    where OpenBLAS begins with an LQ factorization; rows of zeros prevent that.
     """
     m, n = x.shape[-2:]
     rows = 6 * (n + 1) // 11 + 1
@@ -89,7 +108,8 @@ def _svd_backward(g: Any, u: Any, s: Any, vh: Any) -> Any:
     left = None if g_u is None else _skew(mm(H(u), g_u))
     right = None if g_vh is None else _skew(mm(vh, H(g_vh)))
     gaps = _differences(s * s)
-    middle = total(None if left is None else left / gaps * row(s), None if right is None else column(s) * (right / gaps))
+    middle = total(None if left is None else left / gaps * row(s),
+        None if right is None else column(s) * (right / gaps))
     if is_complex(u):
         _check_phase(PHASE.format("svd", "singular vectors", "phase term"), *(
             None if part is None else diagonal(part) for part in (left, right)
@@ -119,6 +139,7 @@ def _unrotated(middle: Any, u: Any, s: Any, vh: Any, g_u: Any, g_vh: Any) -> Any
 _svd = op(
     "_linalg_svd", _svd_kernel, names="", outputs=("U", "S", "Vh"), shape=_svd_shapes,
     signature="(A: Tensor, full_matrices: bool, compute_uv: bool, driver: any)",
+    dtype=lambda x, *_: (*dtype_and_real(x), dtype_name(x)),
     vjp=dict(x=lambda g, out: _svd_backward(g, *out)),
 )  # fmt: skip
 
@@ -138,7 +159,9 @@ def svdvals(x: Any, driver: Any = None) -> Any:
     return _svd(x, False, False, driver)[1]
 
 
-@composite("torch Tensor", "(input: Tensor, some: bool=True, compute_uv: bool=True)", name="svd", outputs=("U", "S", "V"))
+@composite(
+    "torch Tensor", "(input: Tensor, some: bool=True, compute_uv: bool=True)", name="svd", outputs=("U", "S", "V"),
+)  # fmt: skip
 def old_svd(x: Any, some: bool = True, compute_uv: bool = True) -> Any:
     """Return U, the singular values and V (zeros for U and V without compute_uv)."""
     if x.ndim < 2:
@@ -201,7 +224,7 @@ def _eigh_kernel(x: Array, uplo: str, vectors: bool) -> tuple[Array, Array]:
 
 _eigh = op(
     "_linalg_eigh", _eigh_kernel, names="", outputs=("eigenvalues", "eigenvectors"), shape=_eigh_shapes,
-    signature="(A: Tensor, UPLO: str, compute_v: bool)",
+    signature="(A: Tensor, UPLO: str, compute_v: bool)", dtype=lambda x, *_: dtype_and_real(x)[::-1],
     vjp=dict(x=lambda g, out: _eigen_backward(g[0], g[1], out[0], out[1], True)),
 )  # fmt: skip
 

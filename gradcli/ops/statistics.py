@@ -141,12 +141,12 @@ std_mean = reducing(
 def _spell(target: Any, names: str) -> None:
     """Add the three ways to call a variance: by `unbiased`, by `dim` and `unbiased`, by `correction`."""
 
-    @composite(names, BY_UNBIASED, name=target.name)
+    @composite(names, BY_UNBIASED, name=target.name, samples=(sample(real(2, 3), False),))
     def of_all(x: Any, unbiased: bool = True) -> Any:
         """Return it over all elements."""
         return target(x, None, correction=int(unbiased))
 
-    @composite(names, BY_DIM_UNBIASED, name=target.name)
+    @composite(names, BY_DIM_UNBIASED, name=target.name, samples=(sample(real(2, 3), 1, False, True),))
     def by_dim(x: Any, dim: Any, unbiased: bool = True, keepdim: bool = False) -> Any:
         """Return it over dimensions."""
         return target(x, dim, correction=int(unbiased), keepdim=keepdim)

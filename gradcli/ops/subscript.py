@@ -14,10 +14,10 @@ from gradcli.ops._families import Shape, broadcast_shapes
 from gradcli.ops._layout import common_order, ordered
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name
+from gradcli.ops._samples import ErrorSample, sample
 from gradcli.ops._samples import index as integers
 from gradcli.ops._samples import mask as booleans
 from gradcli.ops._samples import real as reals
-from gradcli.ops._samples import sample
 from gradcli.ops._signature import is_tensor
 
 
@@ -246,7 +246,20 @@ def _check_count(x: Any, items: Sequence[Any]) -> int:
     return taken
 
 
-@composite("Tensor", "(input: Tensor, index: any)", name="__getitem__", samples=lambda: [sample(reals(2, 3), 1)])
+def _samples() -> list[Any]:
+    m, v = reals(2, 3), reals(2, 3, 2)
+    rows = integers([1, 0, 1])
+    chosen = booleans([[True, False, True], [False, True, True]])
+    several = [(0, slice(1, None)), (slice(None), slice(0, 3, 2)), (None, 1), (Ellipsis, 0), ([0, 1], [2, 2])]
+    return [
+        *(sample(m, index) for index in (1, Ellipsis, slice(1, None), rows, chosen, *several)),
+        *(sample(v, index) for index in ((slice(None), rows), (rows, slice(None), rows), (chosen, 0))),
+        ErrorSample((m, 5), "index 5 is out of bounds for dimension 0 with size 2"),
+        ErrorSample((m, (0, 0, 0)), "too many indices for tensor of dimension 2"),
+    ]
+
+
+@composite("Tensor", "(input: Tensor, index: any)", name="__getitem__", samples=lambda: _samples())
 def getitem(x: Any, index: Any) -> Any:
     """Return the elements that a subscript chooses: ints, slices, None, Ellipsis, index tensors, masks and lists."""
     if isinstance(index, list) and _is_several(index):

@@ -62,7 +62,9 @@ solve_triangular = op(
 )  # fmt: skip
 
 
-def _old_kernel(b: Array, a: Array, upper: bool = True, transpose: bool = False, unit: bool = False) -> tuple[Array, Array]:
+def _old_kernel(
+    b: Array, a: Array, upper: bool = True, transpose: bool = False, unit: bool = False
+) -> tuple[Array, Array]:
     batch = same_batch(b.shape, a.shape)
     clone = np.broadcast_to(a, (*batch, *a.shape[-2:]))
     matrix, high = (a.swapaxes(-1, -2), not upper) if transpose else (a, upper)
@@ -73,12 +75,14 @@ def _old_rule(b: Any, a: Any, *_: Any) -> tuple[Shape, Shape]:
     for name, x in (("b", b), ("A", a)):
         if x.ndim < 2:
             raise ShapeError(
-                f"torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {x.ndim} dimensions instead"
+                f"torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {x.ndim} "
+                "dimensions instead"
             )
     check_square(a, "triangular_solve")
     if a.shape[-1] != b.shape[-2]:
         raise ShapeError(
-            f"Incompatible matrix sizes for triangular_solve: each A matrix is {a.shape[-1]} by {a.shape[-1]} but each b matrix "
+            f"Incompatible matrix sizes for triangular_solve: each A matrix is {a.shape[-1]} by {a.shape[-1]} but each "
+            "b matrix "
             f"is {b.shape[-2]} by {b.shape[-1]}"
         )
     batch = same_batch(b.shape, a.shape)

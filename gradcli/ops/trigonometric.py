@@ -23,8 +23,11 @@ def _is_complex(x: Any) -> bool:
 sin = elementwise("sin", r"\sin x", lambda x: np.sin(x), vjp=dict(x=lambda g, x: g * conj(cos(x))), samples=unary())
 cos = elementwise("cos", r"\cos x", lambda x: np.cos(x), vjp=dict(x=lambda g, x: g * -conj(sin(x))), samples=unary())
 tan = elementwise(
-    "tan", r"\tan x", lambda x: np.tan(x), vjp=dict(x=lambda g, out: g * conj(1 + out * out)),
-    samples=unary(reals(-1.2, 1.2))
+    "tan",
+    r"\tan x",
+    lambda x: np.tan(x),
+    vjp=dict(x=lambda g, out: g * conj(1 + out * out)),
+    samples=unary(reals(-1.2, 1.2)),
 )
 asin = elementwise(
     "asin", r"\arcsin x", lambda x: np.arcsin(x), names="torch Tensor " + aliases("arcsin"),
@@ -114,6 +117,10 @@ def _sinc_slope(g: Any, x: Any) -> Any:
 
 
 sinc = elementwise(
-    "sinc", r"\frac{\sin \pi x}{\pi x}", _sinc, names="torch Tensor special", vjp=dict(x=_sinc_slope),
-    samples=unary(nonzero)
+    "sinc",
+    r"\frac{\sin \pi x}{\pi x}",
+    _sinc,
+    names="torch Tensor special",
+    vjp=dict(x=_sinc_slope),
+    samples=unary(nonzero),
 )

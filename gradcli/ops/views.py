@@ -84,7 +84,10 @@ def _view_kernel(x: Any, size: Shape) -> Any:
 
 _BACK = dict(x=lambda g, x_shape: reshape(g, x_shape))
 
-alias = view_family("alias", lambda x: x[...], names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))
+alias = view_family(
+    "alias", lambda x: x[...], names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g),
+    samples=lambda: [sample(reals(2, 3))],
+)  # fmt: skip
 view = view_family(
     "view", _view_kernel, names="Tensor", signature=SIZES, shape=_view_rule, vjp=_BACK,
     samples=lambda: [
@@ -115,22 +118,28 @@ view_dtype = view_family(
     shape=_bits_rule,
     dtype=lambda x, dtype: dtype, notes="the same bits, without a derivative",
 )  # fmt: skip
-_reshape_alias = view_family("_reshape_alias", _view_kernel, names="", signature=SIZES, shape=_view_rule, vjp=_BACK)
+_reshape_alias = view_family(
+    "_reshape_alias", _view_kernel, names="", signature=SIZES, shape=_view_rule, vjp=_BACK,
+    samples=lambda: [sample(reals(2, 6), (3, 4))],
+)  # fmt: skip
 _unsafe_view = op(
     "_unsafe_view", lambda x, size: np.reshape(x, size), names="", signature=SIZES, grad_fn="UnsafeViewBackward0",
-    shape=_view_rule, vjp=_BACK,
+    shape=_view_rule, vjp=_BACK, samples=lambda: [sample(reals(2, 6), (3, 4))],
 )  # fmt: skip
 clone = op(
     "clone", lambda x: copied(x), signature="(input: Tensor)", shape=lambda x: x.shape, vjp=dict(x=lambda g: g),
     samples=lambda: [sample(reals(2, 3)), sample(reals())],
 )  # fmt: skip
-clone_contiguous = op("clone", lambda x: x.copy(), names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g))
+clone_contiguous = op(
+    "clone", lambda x: x.copy(), names="", shape=lambda x: x.shape, vjp=dict(x=lambda g: g),
+    samples=lambda: [sample(reals(2, 3))],
+)  # fmt: skip
 
 
-@composite("Tensor", "(input: Tensor)")
+@composite("Tensor", "(input: Tensor)", samples=lambda: [sample(reals(2, 3))])
 def contiguous(x: Any) -> Any:
     """Return x itself where its elements lie in order, else a copy in which they do."""
-    return x if is_contiguous(x) else _clone_contiguous(x)
+    return x if is_contiguous(x) else clone_contiguous(x)
 
 
 @composite("torch Tensor", "(input: Tensor, *shape: int[])", samples=lambda: [sample(reals(2, 6), (3, 4))])
@@ -141,16 +150,16 @@ def reshape(x: Any, size: Shape) -> Any:
         return view(x, size)
     raw = array_of(x)
     assert raw is not None
-    return _reshape_alias(x, size) if is_viewable(raw, size) else _unsafe_view(_clone_contiguous(x), size)
+    return _reshape_alias(x, size) if is_viewable(raw, size) else _unsafe_view(clone_contiguous(x), size)
 
 
-@composite("Tensor", "(input: Tensor, other: Tensor)")
+@composite("Tensor", "(input: Tensor, other: Tensor)", samples=lambda: [sample(reals(2, 3), reals(3, 2))])
 def view_as(x: Any, other: Any) -> Any:
     """Return a view of x in the shape of another tensor."""
     return view(x, other.shape)
 
 
-@composite("Tensor", "(input: Tensor, other: Tensor)")
+@composite("Tensor", "(input: Tensor, other: Tensor)", samples=lambda: [sample(reals(2, 3), reals(3, 2))])
 def reshape_as(x: Any, other: Any) -> Any:
     """Return x in the shape of another tensor."""
     return reshape(x, other.shape)
@@ -310,7 +319,8 @@ permute = view_family(
 @composite(
     "torch.movedim Tensor.movedim torch.moveaxis Tensor.moveaxis",
     "(input: Tensor, source: int[1], destination: int[1])",
-)
+    samples=lambda: [sample(reals(2, 3, 4), 0, 2), sample(reals(2, 3, 4), (0, 1), (1, 2))],
+)  # fmt: skip
 def movedim(x: Any, source: Sequence[int], destination: Sequence[int]) -> Any:
     """Return x with some dimensions at other positions, the rest in their order."""
     if len(source) != len(destination):

@@ -68,6 +68,7 @@ unfold_backward = op(
     signature="(g: Tensor, input_shape: int[], dimension: int, size: int, step: int)",
     shape=lambda g, input_shape, *_: input_shape,
     vjp=dict(g=lambda g, dimension, size, step: unfold(g, dimension, size, step)),
+    samples=lambda: [sample(reals(2, 3, 3), (2, 5), 1, 3, 1)],
 )  # fmt: skip
 
 
@@ -131,4 +132,5 @@ _as_strided_backward = op(
     "_as_strided_backward", _strided_back, names="", shape=lambda g, input_shape, *_: input_shape,
     signature="(g: Tensor, input_shape: int[], size: int[], stride: int[], storage_offset: int?)",
     vjp=dict(g=lambda g, size, stride, storage_offset: as_strided(g, size, stride, storage_offset)),
+    samples=lambda: [sample(reals(2, 2), (3, 3), (2, 2), (1, 2), 1)],
 )  # fmt: skip

@@ -17,6 +17,16 @@ class CheckReport:
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
+    def unreadable(self) -> bool:
+        """Whether a file could not even be read."""
+        return any(is_unreadable(diagnostic) for diagnostic in self.diagnostics)
+
+    @property
     def passed(self) -> bool:
         """Whether nothing was found."""
         return not self.diagnostics
+
+
+def is_unreadable(diagnostic: Diagnostic) -> bool:
+    """Whether a finding is that a spec itself is missing or cannot be read."""
+    return diagnostic.span is None and diagnostic.code in ("GC910", "GC911")

@@ -18,7 +18,7 @@ from gradcli.spec.value_form import expression_or_number
 if TYPE_CHECKING:
     from gradcli.spec.ops_form import Level, Op, OpsForm
 
-_FOR = re.compile(r"\s*\(?\s*(?P<targets>\w+(?:\s*,\s*\w+)*)\s*,?\s*\)?\s+in\b")
+_FOR = r"\s*\(?\s*(?P<targets>\w+(?:\s*,\s*\w+)*)\s*,?\s*\)?\s+in\b"
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -71,7 +71,7 @@ def _declare_targets(form: OpsForm, node: YamlMapping, parts: LoopParts) -> None
     over = node.get("for")
     if over is None:
         return
-    match = _FOR.match(over.text) if isinstance(over, YamlScalar) else None
+    match = re.match(_FOR, over.text) if isinstance(over, YamlScalar) else None
     if match is None or not isinstance(over, YamlScalar):
         wrong(form.reading, over, "`for`", "a text like `row in x`", "write `for: row in x`, or `for: i in range(10)`")
         return

@@ -10,9 +10,7 @@ import gc
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 from yaml.events import (
@@ -28,7 +26,6 @@ from yaml.events import (
 from gradcli.errors import SpecError
 from gradcli.source.diagnostic import Diagnostic
 from gradcli.source.span import Span
-from gradcli.spec.yaml_mistakes import cut_expressions, syntax_mistake
 from gradcli.spec.yaml_nodes import (
     FIRST,
     MAX_DEPTH,
@@ -61,8 +58,7 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PARSER_ERRORS = (yaml.YAMLError, ValueError, OverflowError)
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentLimits:
+class DocumentLimits(NamedTuple):
     """What a document may ask of the reader: bytes, levels of nesting, and values with aliases followed."""
 
     size: int = 256 * 2**20
@@ -70,8 +66,7 @@ class DocumentLimits:
     values: int = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """The root of a document's tree, and its text."""
 
     root: Yaml
@@ -102,7 +97,7 @@ def read(text: str | bytes, file: str, limits: DocumentLimits | None = None) -> 
     if _size(text, limits.size) > limits.size:
         message = f"the document has more than {limits.size:,} bytes"
         raise SpecError(Diagnostic("GC904", message, Span(file, 1, 1), "keep large tensors in files: {file: w.npz}"))
-    source = Source(file, _SURROGATES.sub(_one_character, decode(text, file)))
+    source = Source(file, _joined_surrogates(decode(text, file)))
     with _without_collection():
         return Document(_Composer(source, limits).compose(), source)
 
@@ -135,8 +130,12 @@ def _not_utf8(text: bytes, at: int, file: str) -> Diagnostic:
     return Diagnostic("GC107", message, span, hint, source_line=row)
 
 
-# JSON writes characters beyond U+FFFF as two escapes, which YAML does not know.
-_SURROGATES = re.compile(r"\\u[dD]([89abAB][0-9a-fA-F]{2})\\u[dD]([c-fC-F][0-9a-fA-F]{2})")
+_SURROGATES = r"\\u[dD]([89abAB][0-9a-fA-F]{2})\\u[dD]([c-fC-F][0-9a-fA-F]{2})"
+
+
+def _joined_surrogates(text: str) -> str:
+    """JSON writes characters beyond U+FFFF as two escapes, which YAML does not know."""
+    return re.sub(_SURROGATES, _one_character, text) if "\\u" in text else text
 
 
 def _one_character(pair: re.Match[str]) -> str:
@@ -156,44 +155,43 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-@dataclass(slots=True)
 class _Open:
     """A collection that has begun: its event, what is outside it, and how much there was before it."""
 
-    event: Any
-    outer: list[Yaml]
-    count: int
-    height: int = 1
+    __slots__ = ("before", "event", "height", "outer")
+
+    def __init__(self, event: Any, outer: list[Yaml], before: int) -> None:
+        self.event, self.outer, self.before, self.height = event, outer, before, 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(NamedTuple):
     """What an anchor stands for, how many values that is, and how deep they go."""
 
     node: Yaml
-    count: int
+    values: int
     height: int
 
 
-@dataclass(slots=True)
 class _Composer:
     """Builds the tree of one document from the parser's events, and collects what is wrong with it."""
 
-    source: Source
-    limits: DocumentLimits
-    findings: list[Diagnostic] = field(default_factory=list)
-    stack: list[_Open] = field(default_factory=list)
-    anchors: dict[str, _Anchored] = field(default_factory=dict)
-    cut: list[tuple[YamlScalar, Mark]] = field(default_factory=list)
-    count: int = 0
+    def __init__(self, source: Source, limits: DocumentLimits) -> None:
+        self.source, self.limits = source, limits
+        self.findings: list[Diagnostic] = []
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, _Anchored] = {}
+        self.cut: list[tuple[YamlScalar, Mark]] = []
+        self.count = 0
 
     def compose(self) -> Yaml:
         items: list[Yaml] = []
         try:
             items = self.follow(LOADER(self.source.text).get_event)
         except _PARSER_ERRORS as error:
+            from gradcli.spec.yaml_mistakes import syntax_mistake
+
             self.fail(syntax_mistake(error, self.source, self.flow_start()))
-        self.findings += cut_expressions(self.cut, self.source)
+        self.findings += self.cut_expressions()
         if not items or (isinstance(items[0], YamlScalar) and items[0].text == "" and not items[0].style):
             message = "the document is empty"
             self.report("GC105", message, Span(self.source.file, 1, 1), "declare `inputs`, `parameters` or `ops`")
@@ -255,7 +253,7 @@ class _Composer:
         else:
             node = YamlSequence(tuple(items), self.source, event.start_mark, end, bool(event.flow_style))
         if event.anchor is not None:
-            self.anchors[event.anchor] = _Anchored(node, self.count - opened.count, opened.height)
+            self.anchors[event.anchor] = _Anchored(node, self.count - opened.before, opened.height)
         self.rise(opened.height + 1)
         opened.outer.append(node)
         return opened.outer
@@ -323,7 +321,7 @@ class _Composer:
         if found is None:
             self.unknown_alias(event)
             return YamlScalar(None, "", self.source, event.start_mark, event.end_mark)
-        self.count += found.count
+        self.count += found.values
         if self.count > self.limits.values:
             message = f"with its aliases followed, the document has more than {self.limits.values:,} values"
             self.fail(self.diagnostic("GC906", message, self.span(event)))
@@ -336,6 +334,8 @@ class _Composer:
         if any(opened.event.anchor == name for opened in self.stack):
             self.report("GC108", f"the alias `*{name}` stands inside its own anchor `&{name}`", self.span(event))
             return
+        from difflib import get_close_matches
+
         close = get_close_matches(name, self.anchors, 1)
         hint = f"did you mean `*{close[0]}`?" if close else "quote a text that begins with `*`"
         self.report("GC108", f"the alias `*{name}` has no anchor `&{name}` above it", self.span(event), hint)
@@ -365,6 +365,13 @@ class _Composer:
         outermost = next(opened.event for opened in self.stack if opened.event.flow_style)
         self.cut.append((node, outermost.start_mark))
 
+    def cut_expressions(self) -> list[Diagnostic]:
+        if not self.cut:
+            return []
+        from gradcli.spec.yaml_mistakes import cut_expressions
+
+        return cut_expressions(self.cut, self.source)
+
     def several(self, event: Any) -> NoReturn:
         hint = "put each spec into a file of its own"
         self.fail(self.diagnostic("GC104", "a second document begins here", self.span(event), hint))
@@ -389,7 +396,7 @@ class _Composer:
 
     def fail(self, last: Diagnostic) -> NoReturn:
         """Ends the reading with a finding behind which nothing can be read."""
-        found = [*self.findings, *cut_expressions(self.cut, self.source)]
+        found = [*self.findings, *self.cut_expressions()]
         if not any(_place(other)[0] == _place(last)[0] and other.code == "GC106" for other in found):
             found.append(last)
         raise SpecError(sorted(found, key=_place)) from None

@@ -109,15 +109,15 @@ def _on_a_large_stack(parse_again: Callable[[], ast.AST]) -> ast.AST:
     return result[0]
 
 
-_COMMENT = re.compile(r'("""|\'\'\')(?:\\.|[^\\])*?\1|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*', re.DOTALL)
-_BREAK = re.compile(r"\\\r?\n|[\r\n\t\f]")
+_COMMENT = r'(?s)("""|\'\'\')(?:\\.|[^\\])*?\1|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*'
+_BREAK = r"\\\r?\n|[\r\n\t\f]"
 
 
 def _one_line(text: str) -> str:
     """The text with blanks in place of line breaks and comments, so that offsets stay what they are."""
     if "#" in text:
-        text = _COMMENT.sub(lambda m: " " * len(m[0]) if m[0].startswith("#") else m[0], text)
-    return _BREAK.sub(lambda m: " " * len(m[0]), text)
+        text = re.sub(_COMMENT, lambda m: " " * len(m[0]) if m[0].startswith("#") else m[0], text)
+    return re.sub(_BREAK, lambda m: " " * len(m[0]), text)
 
 
 _OTHER_LANGUAGES = (
@@ -130,7 +130,7 @@ _OTHER_LANGUAGES = (
 )
 
 
-_PART = re.compile(r"(?<![\w.])[^\W\d][\w.]*\.\d+(?![\w])")
+_PART = r"(?<![\w.])[^\W\d][\w.]*\.\d+(?![\w])"
 
 
 def _explained(error: SyntaxError, text: str, shift: int) -> ExpressionError:
@@ -149,7 +149,7 @@ def _explained(error: SyntaxError, text: str, shift: int) -> ExpressionError:
     if _assigns(text, message):
         hint = "the name of a value is its key: `z: x + 1`; a comparison is `==`"
         return ExpressionError("GC121", "an assignment is not part of an expression", offset, length, hint)
-    part = _PART.search(text)
+    part = re.search(_PART, text)
     if part:
         hint = "give that step a name of its own, as an op above"
         message = f"`{part[0]}` is a part, and cannot stand in an expression"

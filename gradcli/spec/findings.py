@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from gradcli.errors import SpecError
 from gradcli.source.diagnostic import Diagnostic
@@ -52,6 +51,8 @@ class Findings:
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that is most like a word, or None; of very many candidates only alike ones are looked at."""
+    from difflib import get_close_matches
+
     names = list(candidates)
     if len(names) > _CANDIDATES:
         names = [name for name in names if name[:1] == word[:1] and abs(len(name) - len(word)) < 3][:_CANDIDATES]

@@ -13,7 +13,8 @@ from gradcli.spec.language import CONSTANTS
 from gradcli.spec.reading import Reading
 
 _NUMBERS = frozenset({int, float, bool})
-_CONSTANT = re.compile(r"(?:[-+\d.\s()\[\],_]|[eEjJ](?![^\W\d_])|nan|inf|pi|True|False)*")
+_FIRST = frozenset("-+.0123456789([nipTF")
+_CONSTANT = r"(?:[-+\d.\s()\[\],_]|[eEjJ](?![^\W\d_])|nan|inf|pi|True|False)*"
 _MAX_DEPTH = 64
 
 
@@ -27,7 +28,7 @@ def constant(text: str) -> Any:
     >>> constant("1+2j"), constant("-inf"), constant("[1, (2, 3)]")
     ((1+2j), -inf, [1, [2, 3]])
     """
-    if not _CONSTANT.fullmatch(text):
+    if text.lstrip()[:1] not in _FIRST or not re.fullmatch(_CONSTANT, text):
         raise NotConstant
     try:
         return _folded(parse(text).node, _MAX_DEPTH)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -12,13 +11,17 @@ from gradcli.source.span import Span
 from gradcli.spec.language import CONSTANTS
 from gradcli.types.dtype import DTYPES
 
-PART = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\d+)+")
+PART = r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\d+)+"
 """How the name of a part looks: `z.0`, `encoder.h.12`."""
 
 
 def normalized(text: str) -> str:
     """A name as Python reads it: identifiers that look alike are one (NFKC)."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if text.isascii():
+        return text
+    from unicodedata import normalize
+
+    return normalize("NFKC", text)
 
 
 def flaw(name: str) -> str | None:

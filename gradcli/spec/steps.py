@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gradcli.graph.graph import BackwardStep, Block, Expectation, Output, Ref, Step, TensorForm, ZeroGradStep
@@ -133,7 +134,7 @@ def missing(reading: Reading, node: YamlScalar, name: str) -> None:
         reading.findings.add(code, message, node.span, hint)
         return
     owner = name.rpartition(".")[0]
-    if PART.fullmatch(name) and owner in reading.graph.names:
+    if re.fullmatch(PART, name) and owner in reading.graph.names:
         parts = [reading.graph.values[slot].name for slot in reading.parts.get(owner, ())]
         count = sum(part.startswith(f"{owner}.") for part in parts)
         hint = f"its parts are `{owner}.0` to `{owner}.{count - 1}`" if count else "it is one operation without parts"
@@ -152,7 +153,7 @@ def subject(reading: Reading, node: Yaml, what: str, record: bool = True) -> Blo
     slot = reading.graph.names.get(name)
     if slot is not None:
         return Block((), Ref(slot))
-    if PART.fullmatch(name) and isinstance(node, YamlScalar):
+    if re.fullmatch(PART, name) and isinstance(node, YamlScalar):
         missing(reading, node, name)
         return Block(())
     lowering = Lowering(reading, reading.root, record=record, grads=True)

@@ -6,8 +6,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import KeysView, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
@@ -34,21 +33,20 @@ class Mark(Protocol):
         """The character in the line."""
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
     """A mark of our own, for values that no YAML parser has read."""
 
-    index: int = 0
-    line: int = 0
-    column: int = 0
+    __slots__ = ("column", "index", "line")
+
+    def __init__(self, index: int = 0, line: int = 0, column: int = 0) -> None:
+        self.index, self.line, self.column = index, line, column
 
 
-@dataclass(frozen=True, eq=False)
 class Source:
     """The text of a document under the name of its file."""
 
-    file: str
-    text: str
+    def __init__(self, file: str, text: str) -> None:
+        self.file, self.text = file, text
 
     @cached_property
     def lines(self) -> list[str]:
@@ -80,16 +78,14 @@ class Source:
         return Diagnostic(code, message, span, hint, source_line=self.line(span.line))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class YamlScalar:
     """One value: `value` as the core schema reads it, `text` as YAML gives it, `style` one of `'"|>` or empty."""
 
-    value: Any
-    text: str
-    source: Source
-    start: Mark
-    end: Mark
-    style: str = ""
+    __slots__ = ("end", "source", "start", "style", "text", "value")
+
+    def __init__(self, value: Any, text: str, source: Source, start: Mark, end: Mark, style: str = "") -> None:
+        self.value, self.text, self.source = value, text, source
+        self.start, self.end, self.style = start, end, style
 
     @property
     def plain(self) -> bool:
@@ -110,21 +106,21 @@ class YamlScalar:
         start = self.start
         if self.plain and start.line == self.end.line:
             return Span(self.source.file, start.line + 1, start.column + offset + 1, length)
-        places = _places(self)
-        first = places[min(offset, len(places) - 1)]
-        last = places[min(max(offset + length - 1, offset), len(places) - 1)]
+        from gradcli.spec.places import places
+
+        found = places(self)
+        first = found[min(offset, len(found) - 1)]
+        last = found[min(max(offset + length - 1, offset), len(found) - 1)]
         return self.source.span(first, last + 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class YamlSequence:
     """A list; `flow` says whether it was written in brackets."""
 
-    items: tuple[Yaml, ...]
-    source: Source
-    start: Mark
-    end: Mark
-    flow: bool
+    __slots__ = ("end", "flow", "items", "source", "start")
+
+    def __init__(self, items: tuple[Yaml, ...], source: Source, start: Mark, end: Mark, flow: bool) -> None:
+        self.items, self.source, self.start, self.end, self.flow = items, source, start, end, flow
 
     @property
     def span(self) -> Span:
@@ -132,16 +128,17 @@ class YamlSequence:
         return _span(self)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class YamlMapping:
     """Keys and values in the order of the document, merge keys resolved; `flow` says whether it has braces."""
 
-    entries: tuple[tuple[YamlScalar, Yaml], ...]
-    source: Source
-    start: Mark
-    end: Mark
-    flow: bool
-    index: Mapping[str, tuple[YamlScalar, Yaml]] = field(repr=False)
+    __slots__ = ("end", "entries", "flow", "index", "source", "start")
+
+    def __init__(
+        self, entries: tuple[tuple[YamlScalar, Yaml], ...], source: Source, start: Mark, end: Mark, flow: bool,
+        index: Mapping[str, tuple[YamlScalar, Yaml]],
+    ) -> None:  # fmt: skip
+        self.entries, self.index = entries, index
+        self.source, self.start, self.end, self.flow = source, start, end, flow
 
     def get(self, key: str) -> Yaml | None:
         """The value under a key, or None."""
@@ -196,15 +193,18 @@ WORDS: dict[str, Any] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
 }
-NUMBER = re.compile(
-    r"(?P<int>[-+]?[0-9]+)|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
-    r"|(?P<octal>0o[0-7]+)|(?P<hex>0x[0-9a-fA-F]+)"
-)
 FIRST = frozenset("0123456789+-.~nNtTfF")
 """What a plain scalar that is no string begins with."""
-
 _DIGITS = 4300
 """What Python's int() takes; a longer number is infinite in every dtype."""
+
+
+@cache
+def _number() -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<int>[-+]?[0-9]+)|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
+        r"|(?P<octal>0o[0-7]+)|(?P<hex>0x[0-9a-fA-F]+)"
+    )
 
 
 def core(text: str) -> Any:
@@ -215,7 +215,7 @@ def core(text: str) -> Any:
     """
     if text in WORDS:
         return WORDS[text]
-    match = NUMBER.fullmatch(text)
+    match = None if text[0].isalpha() else _number().fullmatch(text)
     if match is None:
         return text
     kind = match.lastgroup
@@ -224,59 +224,6 @@ def core(text: str) -> Any:
     if kind in ("int", "float"):
         return float(text)
     return int(text, 0)
-
-
-# Where each character of a scalar's text stands.
-
-_BREAKS = "\n\r\x85\u2028\u2029"
-_FOLD = rf"(?P<fold>[ \t]*[{_BREAKS}][ \t{_BREAKS}]*)"
-_DOUBLE = re.compile(
-    rf"(?P<join>\\[{_BREAKS}][ \t{_BREAKS}]*)|(?P<char>\\(?:x..|u.{{4}}|U.{{8}}|.))|{_FOLD}|.", re.DOTALL
-)
-_SINGLE = re.compile(rf"(?P<char>'')|{_FOLD}|.", re.DOTALL)
-_BREAK = re.compile(rf"\r\n|[{_BREAKS}]")
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
-
-
-@lru_cache(maxsize=8)
-def _places(scalar: YamlScalar) -> list[int]:
-    """The index in the document of each character of the text, and of its end."""
-    start, end = scalar.start.index, scalar.end.index
-    raw = scalar.source.text[start:end]
-    skip = _PROPERTIES.match(raw).end()  # type: ignore[union-attr]
-    if scalar.style == '"':
-        return _quoted_places(_DOUBLE, raw, skip + 1, start)
-    if scalar.style == "'":
-        return _quoted_places(_SINGLE, raw, skip + 1, start)
-    if scalar.style in ("|", ">"):
-        header = _BREAK.search(raw, skip)
-        skip = header.end() if header else len(raw)
-    return _aligned_places(scalar.text, raw, skip, start)
-
-
-def _quoted_places(token: re.Pattern[str], raw: str, skip: int, start: int) -> list[int]:
-    places: list[int] = []
-    for match in token.finditer(raw, skip, max(len(raw) - 1, skip)):
-        count = 1
-        if match.lastgroup == "fold":
-            count = max(1, len(_BREAK.findall(match.group())) - 1)
-        elif match.lastgroup == "join":
-            count = 0
-        places += [start + match.start()] * count
-    return [*places, start + len(raw) - 1]
-
-
-def _aligned_places(text: str, raw: str, skip: int, start: int) -> list[int]:
-    """Follows the text through the raw lines; only blanks differ between the two."""
-    places: list[int] = []
-    at = skip
-    for char in text:
-        if not char.isspace():
-            found = raw.find(char, at)
-            at = found if found >= 0 else at
-        places.append(start + min(at, max(len(raw) - 1, 0)))
-        at += not char.isspace() or raw[at : at + 1].isspace()
-    return [*places, start + min(at, len(raw))]
 
 
 # Python data in the place of a document.

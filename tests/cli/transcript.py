@@ -1,14 +1,15 @@
 """Transcripts: commands with what they print, in files that were read before they were accepted.
 
-A transcript is a text of `$ gradcli …` lines, each followed by its standard output, then by `stderr:` and `exit N` where
-there are any. `< FILE` feeds standard input, `NAME=VALUE` in front sets the environment, `cat FILE` shows a file that a command
-wrote. `GRADCLI_ACCEPT=1 pytest tests/cli` writes the transcripts anew.
+A transcript is a text of `$ gradcli …` lines, each followed by its standard output, then by `stderr:` and `exit N`
+where there are any. `< FILE` feeds standard input, `NAME=VALUE` in front sets the environment, `cat FILE` shows a file
+that a command wrote. `GRADCLI_ACCEPT=1 pytest tests/cli` writes the transcripts anew.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -22,6 +23,8 @@ FOLDER = Path(__file__).parent
 TRANSCRIPTS = FOLDER / "transcripts"
 SPECS = FOLDER / "specs"
 PROMPT = "$ "
+ROUNDING = re.compile(r"(?<=largest difference )\S+")
+"""What depends on the last bits of a machine's arithmetic is shown as `…`."""
 
 
 def commands(text: str) -> list[str]:
@@ -44,7 +47,7 @@ def replay(text: str, folder: Path) -> str:
 def entry(command: str) -> str:
     """Return one command with what it prints."""
     out, err, code = run(command)
-    parts = [PROMPT + command + "\n", out]
+    parts = [PROMPT + command + "\n", ROUNDING.sub("…", out)]
     if err:
         parts += ["stderr:\n", err]
     if code:
@@ -74,7 +77,8 @@ def captured(arguments: list[str], environment: dict[str, str], stdin: bytes = b
     feed = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
     argv = ["gradcli", *arguments]
     with patch.dict(os.environ, environment), patch.object(sys, "stdin", feed), patch.object(sys, "argv", argv):
-        os.environ.pop("NO_COLOR", None) if "NO_COLOR" not in environment else None
+        if "NO_COLOR" not in environment:
+            os.environ.pop("NO_COLOR", None)
         with redirect_stdout(out), redirect_stderr(err):
             code = invoke(arguments)
     return text_of(out), text_of(err), code

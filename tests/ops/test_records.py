@@ -19,9 +19,21 @@ from tests.ops.cases import CASES, ERROR_CASES, Arguments, Case, results
 from tests.ops.differences import STEP, differences, projection
 
 NARROW = {"float64": "float32", "complex128": "complex64"}
-CUT = {"detach": "its very purpose is to hide the derivative"}
+VALUES_ONLY = (
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0", "modified_bessel_i1",
+    "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1",
+    "spherical_bessel_j0", "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
+    "legendre_polynomial_p", *(f"{s}chebyshev_polynomial_{kind}" for s in ("", "shifted_") for kind in "tuvw"), "histc",
+)  # fmt: skip
+CUT = dict.fromkeys(VALUES_ONLY, "PyTorch gives its values and no derivative") | {
+    "detach": "its very purpose is to hide the derivative"
+}
 """Records whose results depend on their inputs and do not say so."""
-WIDE = {"float_power": "computes in float64 whatever it is given"}
+WIDE = {
+    "float_power": "computes in float64 whatever it is given",
+    "double": "converts to float64",
+    "cdouble": "converts to complex128",
+}
 """Records whose result is no narrower for float32."""
 RTOL, ATOL = 1e-5, 1e-6
 GRID = ((2, 1, 3), (4, 1), (), (1, 1, 3))
