@@ -43,10 +43,11 @@ def grad(
     roots = _roots(outputs, grad_outputs or [None] * len(outputs), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = engine.run(roots, keep=keep, record=create_graph, wanted=_edges(inputs))
-    if not allow_unused and any(g is None for g in found):
+    at = next((at for at, g in enumerate(found) if g is None), None)
+    if at is not None and not allow_unused:
         raise AutogradError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-            "the desired behavior.", code="GC407",
+            f"The differentiated Tensor at index {at} appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior.", code="GC407",
         )  # fmt: skip
     return tuple(g if g is None or isinstance(g, Tensor) else Tensor(g) for g in found)
 

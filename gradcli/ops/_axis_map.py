@@ -34,30 +34,37 @@ class AxisMap:
     def __call__(self, x: Array, axis: int) -> Array:
         """Return the map of x along one dimension; elements that no entry names have no say, not even NaN."""
         counts = np.bincount(self.rows, minlength=self.size_out)
-        if counts.size and counts.min() == counts.max() and 0 < counts[0] <= FEW:
-            return self._by_columns(x, axis, int(counts[0]))
-        return self._by_rows(x, axis, counts)
+        starts = np.cumsum(counts) - counts
+        most = int(counts.max()) if counts.size else 0
+        return self._by_rank(x, axis, counts, starts, most) if most <= FEW else self._by_runs(x, axis, counts, starts)
 
-    def _by_columns(self, x: Array, axis: int, count: int) -> Array:
-        """Return the sum of as many picks as every row has entries."""
+    def _by_rank(self, x: Array, axis: int, counts: Array, starts: Array, most: int) -> Array:
+        """Return the sum of every row's first entries, second entries, and so on."""
+        before = (slice(None),) * axis
         total: Any = None
-        for at in range(count):
-            term = _pick(x, self.columns[at::count], axis)
+        if not counts.size or not counts.min():
+            total = np.zeros((*x.shape[:axis], self.size_out, *x.shape[axis + 1 :]), x.dtype)
+        for rank in range(most):
+            rows = np.flatnonzero(counts > rank)
+            entries = starts[rows] + rank
+            term = x[(*before, _even(self.columns[entries]))]
             if self.weights is not None:
-                term = term * _along(self.weights[at::count], x, axis)
-            total = term if total is None else total + term
+                term = term * _along(self.weights[entries], x, axis)
+            if total is None:
+                total = np.array(term, order="C")
+            else:
+                total[(*before, _even(rows))] += term
         return total  # type: ignore[no-any-return]
 
-    def _by_rows(self, x: Array, axis: int, counts: Array) -> Array:
-        """Return the sums of runs of picked elements."""
+    def _by_runs(self, x: Array, axis: int, counts: Array, starts: Array) -> Array:
+        """Return the sums of long runs of picked elements."""
         terms = np.take(x, self.columns, axis)
         if self.weights is not None:
             terms = terms * _along(self.weights, x, axis)
         present = np.flatnonzero(counts)
-        starts = (np.cumsum(counts) - counts)[present]
         out = np.zeros((*x.shape[:axis], self.size_out, *x.shape[axis + 1 :]), terms.dtype)
         if present.size:
-            out[(slice(None),) * axis + (present,)] = np.add.reduceat(terms, starts, axis)
+            out[(slice(None),) * axis + (present,)] = np.add.reduceat(terms, starts[present], axis)
         return out
 
 
@@ -65,12 +72,12 @@ def _along(weights: Array, x: Array, axis: int) -> Array:
     return weights.astype(x.dtype, copy=False).reshape(-1, *(1,) * (x.ndim - axis - 1))
 
 
-def _pick(x: Array, indices: Array, axis: int) -> Array:
-    """Return the elements at these places of a dimension, as a view where the places are evenly spaced."""
-    steps = np.diff(indices)
+def _even(places: Array) -> Any:
+    """Return places of a dimension as a slice where they are evenly spaced."""
+    steps = np.diff(places)
     if steps.size and steps[0] > 0 and (steps == steps[0]).all():
-        return x[(slice(None),) * axis + (slice(int(indices[0]), int(indices[-1]) + 1, int(steps[0])),)]
-    return np.take(x, indices, axis)
+        return slice(int(places[0]), int(places[-1]) + 1, int(steps[0]))
+    return places
 
 
 def picking(size_in: int, columns: Array) -> AxisMap:

@@ -40,20 +40,20 @@ def _largest(x: Any, out: Shape, kernel: Shape, stride: Shape, padding: Shape, d
     high = [max(r - n - p, 0) for r, n, p in zip(reach, x.shape[len(lead) :], padding, strict=True)]
     has_nan = x.dtype.kind == "f" and bool(np.isnan(np.max(x, initial=_lowest(x.dtype))))
     x = padded(x, padding, high, _lowest(x.dtype))
-    kind = np.int16 if prod(kernel) < 1 << 15 else np.int64
+    kind = np.uint8 if prod(kernel) <= 256 else np.int64
     taps = np.empty((*lead, *out), kind)
     taps[...] = _first_taps(out, kernel, stride, padding, dilation)
     best: Any = None
     for number, tap in enumerate(np.ndindex(*kernel)):
-        candidate = x[(..., *tap_slices(tap, out, stride, dilation))]
+        candidate = x[(..., *tap_slices(tap, out, stride, dilation))].copy()
         if best is None:
-            best = candidate.copy()
+            best = candidate
             continue
         better = candidate > best
         if has_nan:
             better |= candidate != candidate
-        np.copyto(best, candidate, where=better)
-        np.copyto(taps, number, where=better)
+        np.maximum(best, candidate, out=best)
+        np.maximum(taps, better * kind(number), out=taps)
     return best, taps
 
 
@@ -66,7 +66,7 @@ def _places(taps: Any, sizes: Shape, kernel: Shape, stride: Shape, padding: Shap
         (np.arange(n) * s - p).reshape((n,) + (1,) * (len(out) - dim - 1)) * step
         for dim, (n, s, p, step) in enumerate(zip(out, stride, padding, steps, strict=True))
     )
-    return np.asarray(within).reshape(-1)[taps] + corner
+    return np.take(np.asarray(within), taps) + corner
 
 
 def _max_pool(name: str, x: Any, *settings: Any) -> tuple[Any, Any]:
