@@ -14,7 +14,7 @@ SMALL = 1 << 17
 """Results with fewer elements than this are never asked about."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget:
     """Limits of one evaluation: bytes of the whole process and elements of one tensor."""
 

@@ -19,7 +19,7 @@ from gradcli.ops._signature import Param, Signature, parse
 Formula = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What one call of an op saves for backward, and how each formula finds it again.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Domain:
     """An interval of reals, without the numbers nearer than `gap` to the `excluded` ones."""
 
@@ -21,7 +21,7 @@ class Domain:
         return T(shape, self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class T:
     """A tensor to be drawn; `distinct` keeps its elements apart (for max, sort, median)."""
 
@@ -30,7 +30,7 @@ class T:
     distinct: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Constant:
     """A tensor of given values that has no gradient: indices, masks, targets."""
 
@@ -38,7 +38,7 @@ class Constant:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One call of an op: its values in order and by name; T and Constant are replaced by tensors, also inside lists."""
 
@@ -46,7 +46,7 @@ class Sample:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ErrorSample:
     """A call that must fail with an error that contains this text."""
 

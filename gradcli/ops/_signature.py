@@ -21,7 +21,7 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input",
 _CONSTANTS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "()": (), "[]": ()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Param:
     """One parameter: its name, its kind without `?`, and what may be left out."""
 
@@ -41,7 +41,7 @@ class Param:
         return names.get(self.kind, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Signature:
     """The parameters of one overload, in PyTorch's order."""
 
@@ -193,7 +193,7 @@ def _did_you_mean(word: str, names: Sequence[str]) -> str | None:
     return f"did you mean '{close[0]}'?" if close else f"its arguments are {', '.join(names)}"
 
 
-_PARAM = re.compile(r"\s*(\*?)(\w+)\s*:\s*([\w|]+)(\[(\d*)\])?(\?)?\s*(?:=\s*(.+))?\s*$")
+_PARAM = r"\s*(\*?)(\w+)\s*:\s*([\w|]+)(\[(\d*)\])?(\?)?\s*(?:=\s*(.+))?\s*$"
 
 
 @lru_cache(maxsize=None)
@@ -207,7 +207,7 @@ def parse(text: str) -> Signature:
         if part.strip() == "*":
             keyword_only = True
             continue
-        match = _PARAM.match(part)
+        match = re.match(_PARAM, part)
         if not match:
             raise ValueError(f"{text!r}: {part!r} is no parameter")
         star, name, kind, brackets, count, optional, default = match.groups()

@@ -288,7 +288,7 @@ def rrelu(x: Any, lower: float, upper: float, training: bool, inplace: bool = Fa
 @composite(
     "torch", "(input: Tensor, lower: Scalar=0.125, upper: Scalar=0.3333333333333333, training: bool=False)",
     name="rrelu",
-    samples=lambda: unary(reals(-3, 3, 0)),
+    samples=lambda: [*unary(reals(-3, 3, 0)), sample(reals(-3, 3, 0)(2, 3), 0.1, 0.3, True)],
 )  # fmt: skip
 def torch_rrelu(x: Any, lower: float, upper: float, training: bool) -> Any:
     """Return `nn.functional.rrelu` without inplace."""

@@ -219,7 +219,7 @@ def binary_cross_entropy_with_logits(
 
 @composite(
     "torch", "(input: Tensor, target: Tensor, weight: Tensor?=None, pos_weight: Tensor?=None, reduction: int=0)",
-    name="binary_cross_entropy_with_logits",
+    name="binary_cross_entropy_with_logits", samples=lambda: [sample(real(2, 3), probability(2, 3))],
 )  # fmt: skip
 def torch_binary_cross_entropy_with_logits(
     x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 0

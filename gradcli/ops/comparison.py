@@ -20,7 +20,7 @@ from gradcli.ops._families import (
 from gradcli.ops._families import (
     comparison as compared,
 )
-from gradcli.ops._op import op
+from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import dtype_name, same
 from gradcli.ops._samples import ErrorSample, index, mask, nonzero, pairs, real, sample, unary
 
@@ -141,13 +141,23 @@ isclose = elementwise(
     dtype="bool",
     shape=_one_dtype, signature=NEAR, samples=pairs(),
 )  # fmt: skip
-allclose = op(
+_allclose = op(
     "allclose", lambda x, y, rtol=1e-5, atol=1e-8, equal_nan=False: np.bool_(np.allclose(x, y, rtol, atol, equal_nan)),
-    dtype="bool", shape=lambda *values: _one_dtype(*values) and (), signature=NEAR,
-    notes="a bool tensor instead of a Python bool",
-    samples=pairs(),
+    names="", dtype="bool", shape=lambda *values: _one_dtype(*values) and (), signature=NEAR, samples=pairs(),
 )  # fmt: skip
-equal = op(
-    "equal", lambda x, y: np.bool_(np.array_equal(x, y)), dtype="bool", shape=lambda x, y: (), signature=TENSORS,
-    notes="a bool tensor instead of a Python bool", samples=pairs(),
+_equal = op(
+    "equal", lambda x, y: np.bool_(np.array_equal(x, y)), names="", dtype="bool", shape=lambda x, y: (),
+    signature=TENSORS, samples=pairs(),
 )  # fmt: skip
+
+
+@composite("torch Tensor", NEAR, samples=pairs())
+def allclose(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> bool:
+    """Return whether all elements are near each other, as a Python bool."""
+    return bool(_allclose(x, y, rtol, atol, equal_nan))
+
+
+@composite("torch Tensor", TENSORS, samples=pairs())
+def equal(x: Any, y: Any) -> bool:
+    """Return whether two tensors have the same size and elements, as a Python bool."""
+    return bool(_equal(x, y))

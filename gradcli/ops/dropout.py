@@ -90,6 +90,7 @@ _EVALUATION = (
     ErrorSample((real(2), 1.5), "dropout probability has to be between 0 and 1, but got 1.5"),
     ErrorSample((real(2), 0.5, True, True), "gradcli has no in-place operations"),
 )  # fmt: skip
+_TRAINING = (sample(real(2, 3), 0.3, True), sample(real(2, 3, 2), 0.5, True))
 
 
 @composite("nn.functional", FUNCTIONAL.format(True), samples=_EVALUATION)
@@ -99,13 +100,13 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
     return _dropped(x, p, training, element_mask)
 
 
-@composite("torch", PLAIN, name="dropout")
+@composite("torch", PLAIN, name="dropout", samples=_TRAINING)
 def torch_dropout(x: Any, p: float, train: bool) -> Any:
     """Return `nn.functional.dropout` without defaults."""
     return _dropped(x, p, train, element_mask)
 
 
-@composite("torch", PLAIN, name="feature_dropout")
+@composite("torch", PLAIN, name="feature_dropout", samples=_TRAINING)
 def feature_dropout(x: Any, p: float, train: bool) -> Any:
     """Return x with whole channels set to zero, for each sample and channel (dimensions 0 and 1) alone."""
     return _dropped(x, p, train, feature_mask)
@@ -118,20 +119,20 @@ def alpha_dropout(x: Any, p: float = 0.5, training: bool = False, inplace: bool 
     return _alpha_dropped(x, p, training, alpha_mask)
 
 
-@composite("torch", PLAIN, name="alpha_dropout")
+@composite("torch", PLAIN, name="alpha_dropout", samples=_TRAINING)
 def torch_alpha_dropout(x: Any, p: float, train: bool) -> Any:
     """Return `nn.functional.alpha_dropout` without defaults."""
     return _alpha_dropped(x, p, train, alpha_mask)
 
 
-@composite("nn.functional", FUNCTIONAL.format(False))
+@composite("nn.functional", FUNCTIONAL.format(False), samples=_TRAINING)
 def feature_alpha_dropout(x: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """Return `alpha_dropout` of whole channels."""
     no_in_place(inplace)
     return _alpha_dropped(x, p, training, feature_alpha_mask)
 
 
-@composite("torch", PLAIN, name="feature_alpha_dropout")
+@composite("torch", PLAIN, name="feature_alpha_dropout", samples=_TRAINING)
 def torch_feature_alpha_dropout(x: Any, p: float, train: bool) -> Any:
     """Return `nn.functional.feature_alpha_dropout` without defaults."""
     return _alpha_dropped(x, p, train, feature_alpha_mask)
@@ -182,8 +183,8 @@ def _keep_scale(p: float, train: bool | None) -> float:
 
 def _native_dropout(x: Any, p: float, train: bool | None = None) -> Any:
     if train is False or p == 0.0:
-        return np.array(x), np.ones(x.shape, np.bool_)
-    mask = np.zeros(x.shape, np.bool_) if p == 1.0 else np.asarray(_random.current().dropout_mask(x, p) != 0)
+        return np.array(x), np.ones_like(x, np.bool_)
+    mask = np.zeros_like(x, np.bool_) if p == 1.0 else np.asarray(_random.current().dropout_mask(x, p) != 0)
     return (x * mask * _keep_scale(p, train)).astype(x.dtype), mask
 
 
@@ -197,5 +198,5 @@ native_dropout = op(
     shape=_native_rule,
     outputs=("output", "mask"), constant=("mask",), dtype=lambda x, *_: (dtype_name(x), "bool"),
     vjp=dict(x=lambda g, p, train, out: g[0] * out[1] * _keep_scale(p, train)),
-    samples=lambda: [sample(real(2, 3), 0.5, False)],
+    samples=lambda: [sample(real(2, 3), 0.5, False), sample(real(2, 3), 0.5, True)],
 )  # fmt: skip

@@ -70,12 +70,14 @@ def _dense_backward(dy: Any, indices: Any, rows: int, padding_idx: int, scale: b
 dense_backward = op(
     "embedding_dense_backward", _dense_backward, names="", shape=lambda dy, indices, rows, *_: (rows, dy.shape[-1]),
     signature="(dy: Tensor, indices: Tensor, rows: int, padding_idx: int, scale: bool)",
+    samples=lambda: [sample(real(3, 2), index([1, 0, 1]), 4, 0, True)],
     vjp=dict(dy=lambda g, indices, padding_idx, scale: dense_double_backward(g, indices, padding_idx, scale)),
 )  # fmt: skip
 dense_double_backward = op(
     "embedding_dense_double_backward",
     lambda w, indices, padding_idx, scale: w[indices] * _row_factors(indices, padding_idx, scale, w.dtype), names="",
     signature="(weight: Tensor, indices: Tensor, padding_idx: int, scale: bool)",
+    samples=lambda: [sample(real(4, 2), index([1, 0, 1]), 0, True)],
     shape=lambda w, indices, *_: indices.shape + w.shape[1:],
     vjp=dict(
         w=lambda g, w_shape, indices, padding_idx, scale: dense_backward(g, indices, w_shape[0], padding_idx, scale)
@@ -257,6 +259,7 @@ def _even_offsets(x: Any) -> Any:
     "scale_grad_by_freq: bool=False, mode: str='mean', sparse: bool=False, per_sample_weights: Tensor?=None, "
     "include_last_offset: bool=False, padding_idx: int?=None)",
     samples=lambda: [
+        sample(index([[1, 3], [1, 0]]), real(4, 2), mode="sum", per_sample_weights=real(2, 2)),
         sample(index([[1, 3], [1, 0]]), real(4, 2)), ErrorSample((index([1, 3]), real(4, 2)), "offsets has to be a 1D"),
     ],
     notes="max_norm limits the rows that are summed; PyTorch also writes them back to the weight",

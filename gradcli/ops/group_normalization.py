@@ -128,7 +128,10 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     return _grouped(x, num_groups, weight, bias, eps)
 
 
-@composite("torch", GROUP.format(", cudnn_enabled: bool=True"), name="group_norm")
+@composite(
+    "torch", GROUP.format(", cudnn_enabled: bool=True"), name="group_norm",
+    samples=lambda: [sample(real(2, 4, 2), 2, real(4), real(4))],
+)  # fmt: skip
 def torch_group_norm(
     x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-05, cudnn_enabled: bool = True
 ) -> Any:  # fmt: skip
@@ -178,6 +181,7 @@ def instance_norm(
     "bool, "
     "momentum: float, eps: float, cudnn_enabled: bool)",
     name="instance_norm",
+    samples=lambda: [sample(real(2, 2, 3), real(2), real(2), None, None, True, 0.1, 1e-5, True)],
 )  # fmt: skip
 def torch_instance_norm(
     x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float,

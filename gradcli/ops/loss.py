@@ -188,7 +188,8 @@ def poisson_nll_loss(
 
 @composite(
     "torch", "(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int)",
-    name="poisson_nll_loss"
+    name="poisson_nll_loss",
+    samples=lambda: [sample(real(2, 3), positive(2, 3), True, False, 1e-8, 1)],
 )
 def torch_poisson_nll_loss(x: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int) -> Any:
     """Return `nn.functional.poisson_nll_loss` with the reduction as a number."""
@@ -227,7 +228,9 @@ def kl_div(
     return _kl_div(x, target, mode(reduction, size_average, reduce), log_target)
 
 
-@composite("torch", KL.format("reduction: int=0, *, "), name="kl_div")
+@composite(
+    "torch", KL.format("reduction: int=0, *, "), name="kl_div", samples=lambda: [sample(real(2, 3), positive(2, 3), 1)]
+)
 def torch_kl_div(x: Any, target: Any, reduction: int = 0, log_target: bool = False) -> Any:
     """Return `nn.functional.kl_div` with the reduction as a number."""
     return _kl_div(x, target, torch_mode(reduction), log_target)

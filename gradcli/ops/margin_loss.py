@@ -45,8 +45,9 @@ def margin_ranking_loss(
 
 @composite(
     "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=0)",
-    name="margin_ranking_loss"
-)
+    name="margin_ranking_loss",
+    samples=lambda: [sample(real(3), real(3), SIGNS, 9.0)],
+)  # fmt: skip
 def torch_margin_ranking_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 0) -> Any:
     """Return `nn.functional.margin_ranking_loss` with the reduction as a number."""
     return _ranking(x, y, target, margin, torch_mode(reduction))
@@ -75,7 +76,10 @@ def hinge_embedding_loss(
     return _hinge(x, target, margin, mode(reduction, size_average, reduce))
 
 
-@composite("torch", "(input: Tensor, target: Tensor, margin: float=1.0, reduction: int=0)", name="hinge_embedding_loss")
+@composite(
+    "torch", "(input: Tensor, target: Tensor, margin: float=1.0, reduction: int=0)", name="hinge_embedding_loss",
+    samples=lambda: [sample(reals(-3, 3, 1)(3), SIGNS)],
+)  # fmt: skip
 def torch_hinge_embedding_loss(x: Any, target: Any, margin: float = 1.0, reduction: int = 0) -> Any:
     """Return `nn.functional.hinge_embedding_loss` with the reduction as a number."""
     return _hinge(x, target, margin, torch_mode(reduction))
@@ -120,8 +124,9 @@ def cosine_embedding_loss(
 
 @composite(
     "torch", "(input1: Tensor, input2: Tensor, target: Tensor, margin: float=0.0, reduction: int=0)",
-    name="cosine_embedding_loss"
-)
+    name="cosine_embedding_loss",
+    samples=lambda: [sample(real(3, 4), real(3, 4), SIGNS)],
+)  # fmt: skip
 def torch_cosine_embedding_loss(x: Any, y: Any, target: Any, margin: float = 0.0, reduction: int = 0) -> Any:
     """Return `nn.functional.cosine_embedding_loss` with the reduction as a number."""
     return _cosine(x, y, target, margin, torch_mode(reduction))
@@ -177,7 +182,10 @@ def triplet_margin_loss(
     return _triplet(anchor, positive, negative, margin, p, eps, swap, how)
 
 
-@composite("torch", TRIPLET.format("reduction: int=0"), name="triplet_margin_loss")
+@composite(
+    "torch", TRIPLET.format("reduction: int=0"), name="triplet_margin_loss",
+    samples=lambda: [sample(real(2, 3), real(2, 3), real(2, 3), 9.0)],
+)  # fmt: skip
 def torch_triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
     swap: bool = False,

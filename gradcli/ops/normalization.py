@@ -367,6 +367,7 @@ def batch_norm(
     "momentum: float, "
     "eps: float, cudnn_enabled: bool)",
     name="batch_norm",
+    samples=lambda: [sample(real(3, 2), real(2), real(2), None, None, True, 0.1, 1e-5, True)],
 )  # fmt: skip
 def torch_batch_norm(
     x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float,

@@ -176,7 +176,10 @@ one_hot_of_largest = op(
 detached = op("detach", lambda x: x, names="", signature="(input: Tensor)", shape=lambda x: x.shape)
 
 
-@composite("nn.functional", "(logits: Tensor, tau: float=1, hard: bool=False, eps: float=1e-10, dim: int=-1)")
+@composite(
+    "nn.functional", "(logits: Tensor, tau: float=1, hard: bool=False, eps: float=1e-10, dim: int=-1)",
+    samples=lambda: [sample(real(2, 3))],
+)  # fmt: skip
 def gumbel_softmax(x: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
     """Return a sample of the Gumbel-softmax distribution (Jang et al., 2017); `hard` makes its value one-hot."""
     y = softmax((x + gumbel_noise(x)) / tau, dim)
