@@ -74,7 +74,9 @@ def check_roots(outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
             _check_implicit(output)
     for at, output in enumerate(outputs):
         if not output.requires_grad:
-            raise AutogradError(f"element {at} of tensors does not require grad and does not have a grad_fn", code="GC406")
+            raise AutogradError(
+                f"element {at} of tensors does not require grad and does not have a grad_fn", code="GC406"
+            )
 
 
 def _check_seed(at: int, output: Any, v: Any) -> None:

@@ -42,7 +42,9 @@ def run(roots: Sequence[Root], *, keep: bool, record: bool, wanted: Sequence[Edg
             node = heappop(ready)[2]
             g = buffers.pop(node, None) or [None] * len(node.meta)
             _note(node, g, wanted, found)
-            for (following, output), cotangent in zip(node.edges, _cotangents(node, g, wanted, needed, record), strict=True):
+            for (following, output), cotangent in zip(
+                node.edges, _cotangents(node, g, wanted, needed, record), strict=True
+            ):
                 if following is None:
                     continue
                 if cotangent is not None:
@@ -74,7 +76,9 @@ def _cotangents(node: Node, g: list[Any], wanted: Any, needed: set[Any] | None, 
     assert isinstance(node, GradFn)
     op = node.op
     if op.zeros:
-        g = [np.zeros(shape, dtype) if item is None else item for item, (shape, dtype) in zip(g, node.meta, strict=True)]
+        g = [
+            np.zeros(shape, dtype) if item is None else item for item, (shape, dtype) in zip(g, node.meta, strict=True)
+        ]
     several = op.outputs is not None or len(g) > 1
     environment = node.environment(tuple(g) if several else g[0], record)
     results: list[Any] = [None] * len(op.differentiable)

@@ -32,7 +32,7 @@ class GradFn:
     (shape, dtype) of each output, which the engine holds cotangents to.
     """
 
-    __slots__ = ("op", "plan", "edges", "saved", "meta", "sequence", "retained", "layout", "__weakref__")
+    __slots__ = ("__weakref__", "edges", "layout", "meta", "op", "plan", "retained", "saved", "sequence")
 
     def __init__(
         self, op: Op, plan: Plan, edges: tuple[Edge, ...], saved: list[Any], meta: tuple[Meta, ...], layout: Any
@@ -74,7 +74,7 @@ class GradFn:
 class AccumulateGrad:
     """The node of a leaf, which adds what reaches it to the leaf's grad."""
 
-    __slots__ = ("variable", "__weakref__")
+    __slots__ = ("__weakref__", "variable")
     edges: tuple[Edge, ...] = ()
     next_functions: tuple[Edge, ...] = ()
     sequence = 1 << 62
@@ -99,7 +99,7 @@ class AccumulateGrad:
 class Cast:
     """A saved input that promotion changed: the tensor as written and the raw values that the kernel saw."""
 
-    __slots__ = ("tensor", "raw")
+    __slots__ = ("raw", "tensor")
 
     def __init__(self, tensor: Tensor, raw: Any) -> None:
         self.tensor, self.raw = tensor, raw
@@ -143,4 +143,7 @@ def _output_tensors(raw: Any, node: GradFn) -> Any:
         return Tensor.of_node(raw, node, 0)
     names = node.op.outputs or ()
     constant = [i < len(names) and names[i] in node.op.constant for i in range(len(raw))]
-    return tuple(Tensor(r) if fixed else Tensor.of_node(r, node, i) for i, (r, fixed) in enumerate(zip(raw, constant, strict=True)))
+    return tuple(
+        Tensor(r) if fixed else Tensor.of_node(r, node, i)
+        for i, (r, fixed) in enumerate(zip(raw, constant, strict=True))
+    )

@@ -26,7 +26,16 @@ class Tensor(operators.Operators):
     Raises AutogradError where an integer tensor is asked to require grad.
     """
 
-    __slots__ = ("data", "requires_grad", "grad_fn", "output_nr", "gradient", "_accumulator", "retains_grad", "__weakref__")
+    __slots__ = (
+        "__weakref__",
+        "_accumulator",
+        "data",
+        "grad_fn",
+        "gradient",
+        "output_nr",
+        "requires_grad",
+        "retains_grad",
+    )
     __array_ufunc__ = None
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
@@ -130,9 +139,14 @@ class Tensor(operators.Operators):
         return len(self.data)
 
     def __repr__(self) -> str:
-        grad = f", grad_fn=<{self.grad_fn.name()}>" if self.grad_fn else ", requires_grad=True" if self.requires_grad else ""
+        grad = (
+            f", grad_fn=<{self.grad_fn.name()}>"
+            if self.grad_fn
+            else ", requires_grad=True"
+            if self.requires_grad
+            else ""
+        )
         return f"tensor({np.array2string(self.numpy(), separator=', ')}{grad})"
-
 
 
 def _owned(g: Any) -> Any:

@@ -47,11 +47,11 @@ class AxisMap:
         for rank in range(most):
             rows = np.flatnonzero(counts > rank)
             entries = starts[rows] + rank
-            term = x[(*before, _even(self.columns[entries]))]
+            term = _taken(x, self.columns[entries], axis)
             if self.weights is not None:
                 term = term * _along(self.weights[entries], x, axis)
             if total is None:
-                total = np.array(term, order="C")
+                total = term.copy() if term.base is not None else term
             else:
                 total[(*before, _even(rows))] += term
         return total  # type: ignore[no-any-return]
@@ -78,6 +78,12 @@ def _even(places: Array) -> Any:
     if steps.size and steps[0] > 0 and (steps == steps[0]).all():
         return slice(int(places[0]), int(places[-1]) + 1, int(steps[0]))
     return places
+
+
+def _taken(x: Array, places: Array, axis: int) -> Array:
+    """Return the elements at these places of a dimension, as a view where they are evenly spaced."""
+    even = _even(places)
+    return np.take(x, places, axis) if even is places else x[(slice(None),) * axis + (even,)]
 
 
 def picking(size_in: int, columns: Array) -> AxisMap:

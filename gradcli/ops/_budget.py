@@ -56,7 +56,8 @@ def allow(shape: Any, itemsize: int = 8) -> None:
         return
     if elements > budget.max_elements:
         raise LimitError(
-            f"a tensor of shape {list(shape)} has {elements:,} elements; the limit is {budget.max_elements:,}", code="GC902"
+            f"a tensor of shape {list(shape)} has {elements:,} elements; the limit is {budget.max_elements:,}",
+            code="GC902",
         )
     needed = elements * itemsize
     if needed + resident_bytes() > budget.max_bytes:

@@ -19,14 +19,16 @@ def expanded(name: str, sizes: Sizes, dims: int) -> Shape:
         return tuple(sizes) * dims
     if len(sizes) != dims:
         raise ShapeError(
-            f"expected {name} to be a single integer value or a list of {dims} values to match the convolution dimensions, "
+            f"expected {name} to be a single integer value or a list of {dims} values to match the convolution "
+            "dimensions, "
             f"but got {name}={list(sizes)}"
         )
     return tuple(sizes)
 
 
 def convolution_shape(
-    x: Any, w: Any, bias: Any, stride: Sizes, padding: Sizes, dilation: Sizes, transposed: bool, output_padding: Sizes, groups: int
+    x: Any, w: Any, bias: Any, stride: Sizes, padding: Sizes, dilation: Sizes, transposed: bool,
+    output_padding: Sizes, groups: int
 ) -> Shape:  # fmt: skip
     """Return the shape of a convolution of a batch; raise PyTorch's error where something does not fit."""
     dims = w.ndim - 2
@@ -55,13 +57,20 @@ def _check_channels(x: Any, w: Any, bias: Any, transposed: bool, groups: int) ->
     size, given = list(w.shape), f"transposed={int(transposed)}" if transposed else f"groups={groups}"
     if x.ndim != w.ndim:
         raise ShapeError(
-            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight {size}, but got {x.ndim}-dimensional input of "
+            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight {size}, but got "
+            f"{x.ndim}-dimensional input of "
             f"size {list(x.shape)} instead"
         )
     if size[0] < groups:
-        raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {size} instead")
+        raise ShapeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{size} instead"
+        )
     if size[0] % groups:
-        raise ShapeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{size}] instead")
+        raise ShapeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size [{size}] instead"
+        )
     channels = size[0] if transposed else size[1] * groups
     if x.shape[1] != channels:
         raise ShapeError(
@@ -71,7 +80,8 @@ def _check_channels(x: Any, w: Any, bias: Any, transposed: bool, groups: int) ->
     found = size[1] * groups if transposed else size[0]
     if bias is not None and bias.shape != (found,):
         raise ShapeError(
-            f"Given {'transposed=1, ' if transposed else ''}weight of size {size}, expected bias to be 1-dimensional with {found} "
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {size}, expected bias to be "
+            f"1-dimensional with {found} "
             f"elements, but got bias of size {list(bias.shape)} instead"
         )
     if 0 in size[2:]:
@@ -98,7 +108,8 @@ def _forward_shape(x: Any, w: Any, stride: Shape, padding: Shape, dilation: Shap
     kernel = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilation, strict=True))
     if any(k > n for k, n in zip(kernel, inside, strict=True)):
         raise ShapeError(
-            f"Calculated padded input size per channel: ({by_x(inside)}). Kernel size: ({by_x(kernel)}). Kernel size can't be "
+            f"Calculated padded input size per channel: ({by_x(inside)}). Kernel size: ({by_x(kernel)}). Kernel "
+            "size can't be "
             "greater than actual input size"
         )
     out = ((n - k) // s + 1 for n, k, s in zip(inside, kernel, stride, strict=True))
@@ -115,7 +126,8 @@ def _transposed_shape(
     out = tuple((n - 1) * s - 2 * p + d * (k - 1) + o + 1 for n, k, s, p, d, o in spans)
     if any(n < 1 for n in out):
         raise ShapeError(
-            f"Given input size per channel: ({by_x(x.shape[2:])}). Calculated output size per channel: ({by_x(out)}). Output size is "
+            f"Given input size per channel: ({by_x(x.shape[2:])}). Calculated output size per channel: "
+            f"({by_x(out)}). Output size is "
             "too small"
         )
     return (x.shape[0], w.shape[1] * groups, *out)
@@ -133,5 +145,6 @@ def _output_padding_text(output_padding: Shape, stride: Shape, dilation: Shape) 
 def batch_text(name: str, x: Any, dims: int) -> str:
     """Return PyTorch's text for an input that is neither one item nor a batch."""
     return (
-        f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input of size: {list(x.shape)}"
+        f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input of size: "
+        f"{list(x.shape)}"
     )

@@ -56,7 +56,9 @@ def _by_rows(w: Array, stride: Sizes) -> bool:
     return stride[0] == 1 and w.shape[2] > 1 and w.shape[1] * prod(w.shape[3:]) >= DEEP
 
 
-def _matrices(x: Array, w: Array, out: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Iterator[tuple[slice, list[Array]]]:
+def _matrices(
+    x: Array, w: Array, out: Sizes, stride: Sizes, dilation: Sizes, groups: int
+) -> Iterator[tuple[slice, list[Array]]]:
     """Yield parts of the batch with their matrices (batch, groups, taps, positions), one or one for each kernel row."""
     kernel, positions = w.shape[2:], prod(out)
     by_rows = _by_rows(w, stride)
@@ -99,12 +101,16 @@ def correlate(x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes
     return result.reshape(len(x), w.shape[0], *out)
 
 
-def correlate_weight(g: Array, x: Array, w_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
+def correlate_weight(
+    g: Array, x: Array, w_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> Array:
     """Return what `correlate` does to its weight, transposed: (n, o, *out), (n, c, *sizes) → w_shape."""
     w = np.zeros(w_shape, g.dtype)
     if not g.size or not w.size:
         return w
-    used = tuple((n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(g.shape[2:], stride, dilation, w_shape[2:], strict=True))
+    used = tuple(
+        (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(g.shape[2:], stride, dilation, w_shape[2:], strict=True)
+    )
     x = padded(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
     grouped = g.reshape(len(g), groups, w_shape[0] // groups, -1)
     totals: list[Any] = []
@@ -119,21 +125,28 @@ def correlate_weight(g: Array, x: Array, w_shape: Sizes, stride: Sizes, padding:
     return w
 
 
-def correlate_input(g: Array, w: Array, sizes: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
-    """Return what `correlate` does to its input, transposed: (n, o, *out), (o, c / groups, *kernel) → (n, c, *sizes)."""
+def correlate_input(
+    g: Array, w: Array, sizes: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> Array:
+    """Return `correlate` transposed for its input: (n, o, *out), (o, c / groups, *kernel) → (n, c, *sizes)."""
     if all(s == 1 for s in stride):
         low = tuple(d * (k - 1) - p for d, k, p in zip(dilation, w.shape[2:], padding, strict=True))
         spans = zip(sizes, g.shape[2:], low, dilation, w.shape[2:], strict=True)
         high = tuple(n + d * (k - 1) - m - p for n, m, p, d, k in spans)
         return correlate(padded(g, low, high), flipped(w, groups), stride, (0,) * len(sizes), dilation, groups)
     columns = w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:])).swapaxes(-1, -2)
-    product = columns @ g.reshape(len(g), groups, w.shape[0] // groups, prod(g.shape[2:]))
-    taps = product.reshape(len(g), w.shape[1] * groups, *w.shape[2:], *g.shape[2:])
-    return overlap_add(taps, sizes, stride, padding, dilation)
+    grouped = g.reshape(len(g), groups, w.shape[0] // groups, prod(g.shape[2:]))
+    out = np.empty((len(g), w.shape[1] * groups, *sizes), g.dtype)
+    step = max(1, CHUNK_BYTES // max(1, w[0].size * groups * prod(g.shape[2:]) * g.itemsize))
+    for start in range(0, len(g), step):
+        product = columns @ grouped[start : start + step]
+        taps = product.reshape(len(product), out.shape[1], *w.shape[2:], *g.shape[2:])
+        out[start : start + step] = overlap_add(taps, sizes, stride, padding, dilation)
+    return out
 
 
 def flipped(w: Array, groups: int) -> Array:
-    """Return the weight whose correlation is the transposed one: taps in reverse, the two channel dimensions exchanged."""
+    """Return the weight whose correlation is the transposed one: taps reversed, channel dimensions exchanged."""
     grouped = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
     reverse = grouped[(..., *(slice(None, None, -1),) * (w.ndim - 2))]
     return np.ascontiguousarray(reverse).reshape(groups * w.shape[1], w.shape[0] // groups, *w.shape[2:])

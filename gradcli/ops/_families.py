@@ -64,7 +64,7 @@ def _broadcast_two(a: Shape, b: Shape) -> Shape:
                 f"The size of tensor a ({left[dim]}) must match the size of tensor b ({right[dim]}) at non-singleton "
                 f"dimension {dim}"
             )
-    return tuple(r if l == 1 else l for l, r in zip(left, right, strict=True))  # noqa: E741
+    return tuple(r if l == 1 else l for l, r in zip(left, right, strict=True))
 
 
 def broadcast_rule(*values: Any) -> Shape:

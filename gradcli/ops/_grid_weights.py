@@ -1,8 +1,8 @@
 """Grid weights: where the points of a sampling grid lie between pixels, and the weights of their neighbours.
 
-A sample is Σ over neighbours of (product of one weight per dimension) · pixel. Derivatives with respect to the grid only
-derive the weights, so every derivative of every order is a sample of the same kind: `orders` says how often each dimension's
-weight is derived.
+A sample is Σ over neighbours of (product of one weight per dimension) · pixel. Derivatives with respect to the grid
+only derive the weights, so every derivative of every order is a sample of the same kind: `orders` says how often each
+dimension's weight is derived.
 """
 
 from __future__ import annotations
@@ -101,14 +101,15 @@ def neighbours(
 def terms(
     grid: Array, sizes: Sequence[int], orders: Sequence[int], mode: int, padding_mode: int, align_corners: bool
 ) -> Iterator[tuple[Array, Array, Array]]:  # fmt: skip
-    """Yield (place in the flattened image, whether inside, weight), each (batch, points), of each neighbour of the points.
+    """Yield (place in the flattened image, whether inside, weight) of each neighbour, each (batch, points).
 
     The grid's last dimension counts from the image's last dimension (x first); `orders` follows the image's dimensions.
     """
     dims = len(sizes)
     flat = grid.reshape(len(grid), -1, dims)
     lists = [
-        neighbours(flat[..., dims - 1 - dim], sizes[dim], orders[dim], mode, padding_mode, align_corners) for dim in range(dims)
+        neighbours(flat[..., dims - 1 - dim], sizes[dim], orders[dim], mode, padding_mode, align_corners)
+        for dim in range(dims)
     ]
     for chosen in product(*lists):
         place: Any = 0

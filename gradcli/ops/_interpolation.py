@@ -21,7 +21,7 @@ KEEPING = ("nearest", "linear", "linear-aa", "cubic-aa", "lanczos-aa")
 
 @lru_cache(maxsize=256)
 def resized(mode: str, size: int, out: int, align_corners: bool, factor: float | None, dtype: str) -> AxisMap:
-    """Return the map of one dimension from `size` to `out` elements; `factor` is the scale factor where one was given."""
+    """Return the map of one dimension from `size` to `out` elements; `factor` is the scale factor, if given."""
     number = np.float64 if dtype == "float64" else np.float32
     if size == out and mode in KEEPING:
         return picking(size, np.arange(size))

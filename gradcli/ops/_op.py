@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from gradcli.ops import registry
@@ -46,8 +46,26 @@ class Op:
     """
 
     __slots__ = (
-        "name", "kernel", "vjp", "grad_fn", "text", "promote", "shape", "dtype", "outputs", "constant", "latex", "samples",
-        "zeros", "notes", "params", "defaults", "keyword_from", "differentiable", "_signature", "_plans",
+        "_plans",
+        "_signature",
+        "constant",
+        "defaults",
+        "differentiable",
+        "dtype",
+        "grad_fn",
+        "kernel",
+        "keyword_from",
+        "latex",
+        "name",
+        "notes",
+        "outputs",
+        "params",
+        "promote",
+        "samples",
+        "shape",
+        "text",
+        "vjp",
+        "zeros",
     )  # fmt: skip
 
     def __init__(
@@ -186,7 +204,7 @@ def attribute(name: str) -> None:
     registry.ATTRIBUTES.add(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def node_name(name: str) -> str:
     """Return the name of the node that PyTorch makes for an op of this name.
 
@@ -199,7 +217,9 @@ def _defaults(kernel: Callable[..., Any]) -> dict[str, Any]:
     """Return the defaults of a kernel's parameters (`inspect.signature` is ten times slower at start-up)."""
     code, defaults = kernel.__code__, kernel.__defaults__ or ()
     positional = code.co_varnames[: code.co_argcount]
-    return dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True)) | (kernel.__kwdefaults__ or {})
+    return dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True)) | (
+        kernel.__kwdefaults__ or {}
+    )
 
 
 def _signature_of(op: Op) -> Signature:

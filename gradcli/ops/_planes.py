@@ -49,7 +49,7 @@ def chosen(x: Any, indices: Any, dims: int) -> Any:
 
 
 def max_backward(name: str, node: str, dims: int) -> Op:
-    """Declare the backward of a max pooling: cotangents go where the maxima were; `apart` says that no two windows meet."""
+    """Declare a max pooling's backward: cotangents go where the maxima were; `apart`: no two windows meet."""
     return op(
         name, lambda dy, indices, sizes, apart: (put if apart else added)(dy, indices, sizes), names="", grad_fn=node,
         signature="(grad_output: Tensor, indices: Tensor, sizes: int[], apart: bool)",

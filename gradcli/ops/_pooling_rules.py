@@ -54,7 +54,7 @@ def pooled_sizes(x: Any, kernel: Shape, stride: Shape, padding: Shape, dilation:
 def checked_pool(
     name: str, x: Any, kernel: Sizes, stride: Sizes | None, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> tuple[Shape, Shape, Shape, Shape, Shape]:  # fmt: skip
-    """Return kernel, stride, padding, dilation and the pooled sizes; raise PyTorch's error where something does not fit."""
+    """Return kernel, stride, padding, dilation and the pooled sizes; raise PyTorch's error where they do not fit."""
     dims = int(name[-2])
     kernel, padding = sized(name, "kernel_size", kernel, dims), sized(name, "padding", padding, dims)
     stride = sized(name, "stride", stride, dims) if stride else kernel
@@ -66,7 +66,9 @@ def checked_pool(
     _check_input(name, x, dims)
     if min(out) < 1:
         if name == "avg_pool3d":
-            raise ShapeError(f"input image {_named('T H W', x.shape[-3:])} smaller than kernel size {_named('kT kH kW', kernel)}")
+            raise ShapeError(
+                f"input image {_named('T H W', x.shape[-3:])} smaller than kernel size {_named('kT kH kW', kernel)}"
+            )
         channels = x.shape[-dims - 1]
         before, after = ("x".join(map(str, (channels, *sizes))) for sizes in (x.shape[-dims:], out))
         raise ShapeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
@@ -81,13 +83,19 @@ def _check_dims(name: str, x: Any, dims: int) -> None:
     if x.ndim in (dims + 1, dims + 2):
         return
     if name == "avg_pool2d" and x.ndim < 3:
-        raise ShapeError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got -3)", code="GC304")
+        raise ShapeError(
+            f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got -3)", code="GC304"
+        )
     raise ShapeError(f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input")
 
 
 def _check_positive(dims: int, kernel: Shape, stride: Shape, dilation: Shape) -> None:
     letters = ("T", "H", "W")[3 - dims :]
-    for what, prefix, sizes in (("kernel size", "k", kernel), ("stride", "d", stride), ("dilation", "dilation", dilation)):
+    for what, prefix, sizes in (
+        ("kernel size", "k", kernel),
+        ("stride", "d", stride),
+        ("dilation", "dilation", dilation),
+    ):
         if min(sizes) <= 0:
             text = " ".join(f"{prefix}{letter}: {n}" for letter, n in zip(letters, sizes, strict=True))
             raise ShapeError(f"{what} should be greater than zero, but got {text}")
@@ -104,25 +112,34 @@ def _check_input(name: str, x: Any, dims: int) -> None:
     if dims == 3:
         where = "max_pool3d_with_indices_out_cpu_template()" if name == "max_pool3d" else "avg_pool3d()"
         raise ShapeError(
-            f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(x.shape)} and "
+            f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
+            f"{list(x.shape)} and "
             "non-batch dimension 0 has length zero!"
         )
-    raise ShapeError(f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}")
+    raise ShapeError(
+        f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}"
+    )
 
 
 def check_one_dimensional(name: str, x: Any) -> None:
     """Raise ShapeError where an input is neither one signal with channels nor a batch of them."""
     if x.ndim not in (2, 3):
         raise ShapeError(
-            f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for "
+            f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while "
+            "checking arguments for "
             f"{name})"
         )
 
 
-def check_max_pool1d(x: Any, kernel: Sizes, stride: Sizes | None, padding: Sizes, dilation: Sizes, ceil_mode: bool) -> None:
+def check_max_pool1d(
+    x: Any, kernel: Sizes, stride: Sizes | None, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> None:
     """Raise max_pool1d's own errors, which differ from those of the other sizes."""
     if x.ndim not in (2, 3) or 0 in x.shape[x.ndim - 2 :]:
-        raise ShapeError(f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}")
+        raise ShapeError(
+            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but "
+            f"got:{list(x.shape)}"
+        )
     words = ("an int, list of ints or tuple of ints", "None, an int, list of ints, or tuple of ints",
              "an int, list of ints, or tuple of ints", "an int, list of ints or tuple of ints")  # fmt: skip
     names = ("kernel_size", "stride", "padding", "dilation")
@@ -137,7 +154,9 @@ def check_max_pool1d(x: Any, kernel: Sizes, stride: Sizes | None, padding: Sizes
     if p < 0:
         raise ShapeError(f"max_pool1d() padding must be non-negative, but got {p}")
     if p > k // 2:
-        raise ShapeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={k}")
+        raise ShapeError(
+            f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={k}"
+        )
     if d <= 0:
         raise ShapeError(f"max_pool1d() dilation must be greater than zero, but got {d}")
     if (count := window_count(x.shape[-1], k, s, p, d, ceil_mode)) < 1:

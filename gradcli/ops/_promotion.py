@@ -7,7 +7,7 @@ weak, as PyTorch does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def _wrapped(value: int, dtype: np.dtype[Any]) -> Any:
     return value if limits.min <= value <= limits.max else np.asarray(value).astype(dtype)[()]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _floating(name: str, default: str) -> str:
     return name if is_differentiable(name) else default
 

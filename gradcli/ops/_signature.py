@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from gradcli.errors import BindError
@@ -18,7 +18,15 @@ from gradcli.types.dtype import DTYPES, Dtype
 
 MISSING: Any = object()
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
-_CONSTANTS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "()": (), "[]": ()}
+_CONSTANTS = {
+    "None": None,
+    "True": True,
+    "False": False,
+    "inf": float("inf"),
+    "-inf": float("-inf"),
+    "()": (),
+    "[]": (),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +62,7 @@ class Signature:
         Example: `parse("(x: Tensor, dim: int=0)").bind("f", [t], {})` is `[t, 0]`.
         """
         kwargs = self._renamed(kwargs) if kwargs else kwargs
-        if self.params and self.params[-1].varargs or any(p.varargs for p in self.params):
+        if (self.params and self.params[-1].varargs) or any(p.varargs for p in self.params):
             args = self._gather(args, kwargs)
         values: list[Any] = []
         taken, used = 0, 0
@@ -78,7 +86,9 @@ class Signature:
         if used < len(kwargs):
             names = [p.name for p in self.params]
             unknown = next(key for key in kwargs if key not in names)
-            raise BindError(f"{name}() got an unexpected keyword argument '{unknown}'", hint=_did_you_mean(unknown, names))
+            raise BindError(
+                f"{name}() got an unexpected keyword argument '{unknown}'", hint=_did_you_mean(unknown, names)
+            )
         return values
 
     def _renamed(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -196,7 +206,7 @@ def _did_you_mean(word: str, names: Sequence[str]) -> str | None:
 _PARAM = r"\s*(\*?)(\w+)\s*:\s*([\w|]+)(\[(\d*)\])?(\?)?\s*(?:=\s*(.+))?\s*$"
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> Signature:
     """Return the signature that a text like `(input: Tensor, dim: int=-1)` declares.
 

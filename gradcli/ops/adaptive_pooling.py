@@ -60,17 +60,24 @@ def _adapted_shape(name: str, x: Any, out: Shape) -> Shape:
     """Return the pooled shape; raise PyTorch's error where something does not fit."""
     dims, average = int(name[-2]), "avg" in name
     if len(out) != dims:
-        text = f"{name}: output_size must be {dims}" if average else f"{name}(): internal error: output_size.size() must be {dims}"
+        text = (
+            f"{name}: output_size must be {dims}"
+            if average
+            else f"{name}(): internal error: output_size.size() must be {dims}"
+        )
         raise ShapeError(text)
     if average and min(out) < 0:
         shown = ", ".join(map(str, out)) if dims == 2 else f"{out[0]}, {out[1]},{out[2]}"
         raise ShapeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {{{shown}}}")
     if x.ndim not in (dims + 1, dims + 2):
-        raise ShapeError(f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{'' if average else ':'} {list(x.shape)}")
+        raise ShapeError(
+            f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{'' if average else ':'} {list(x.shape)}"
+        )
     empty = next((at for at in range(x.ndim - dims, x.ndim) if x.shape[at] == 0), None)
     if empty is not None:
         raise ShapeError(
-            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(x.shape)} with "
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+            f"{list(x.shape)} with "
             f"dimension {empty} being empty"
         )
     if not dtype_name(x).startswith("float"):
@@ -92,7 +99,8 @@ def _averaging(dims: int) -> Op:
     pool: Op
     backward = op(
         f"{name}_backward",
-        lambda dy, x: apply_transposed(_wide(dy), _maps(x.shape, dy.shape[dy.ndim - dims :])).astype(dy.dtype, copy=False),
+        lambda dy, x: apply_transposed(_wide(dy), _maps(x.shape, dy.shape[dy.ndim - dims :])).astype(dy.dtype,
+        copy=False),
         names="", signature="(grad_output: Tensor, input: Tensor)", grad_fn=f"{node}BackwardBackward0",
         shape=lambda dy, x: x.shape,
         vjp=dict(dy=lambda g, dy_shape: pool(g, dy_shape[len(dy_shape) - dims :])),
@@ -138,7 +146,9 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     return _pooled_average(x, output_size, 2)
 
 
-@composite("nn.functional", "(input: Tensor, output_size: any)", samples=lambda: [sample(real(2, 4, 5, 3), (3, 2, None))])
+@composite(
+    "nn.functional", "(input: Tensor, output_size: any)", samples=lambda: [sample(real(2, 4, 5, 3), (3, 2, None))]
+)
 def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     """Return the means of windows of volumes, so that the result has the asked sizes."""
     return _pooled_average(x, output_size, 3)
@@ -177,7 +187,8 @@ def _greatest(dims: int) -> Op:
     name, node = f"adaptive_max_pool{dims}d", f"AdaptiveMaxPool{dims}D"
     backward = max_backward(f"{name}_backward", f"{node}BackwardBackward0", dims)
     return op(
-        name, lambda x, output_size: _adaptive_max(x, output_size), names="", signature="(input: Tensor, output_size: int[])",
+        name, lambda x, output_size: _adaptive_max(x, output_size), names="",
+        signature="(input: Tensor, output_size: int[])",
         grad_fn=f"{node}Backward0", outputs=("out", "indices"), constant=("indices",),
         shape=lambda x, output_size: (_adapted_shape(name, x, output_size),) * 2,
         vjp=dict(x=lambda g, x_shape, out: backward(g[0], out[1], x_shape[len(x_shape) - dims :], False)),
@@ -207,8 +218,10 @@ def _declare(dims: int) -> Any:
         return found if return_indices else found[0]
 
     text = f"(input: Tensor, output_size: {kind}, return_indices: bool=False)"
+    refusal = f"Expected {dims + 1}D or {dims + 2}D tensor, but got: [4]" if dims > 1 else "Expected 2 to 3 dimensions"
     calls = lambda: [  # noqa: E731
-        sample(distinct(2, *(5,) * dims), 3), ErrorSample((distinct(4), 2), "4" if dims > 1 else "Expected 2 to 3 dimensions")
+        sample(distinct(2, *(5,) * dims), 3), ErrorSample((distinct(4), 2),
+        refusal)
     ]  # fmt: skip
     composite("nn.functional", text, name=name, samples=calls, outputs=("out", "indices"))(pool)
     composite("nn.functional", text, name=f"{name}_with_indices", outputs=("out", "indices"))(with_indices)

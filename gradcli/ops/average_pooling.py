@@ -14,12 +14,14 @@ from gradcli.ops._families import Shape
 from gradcli.ops._layout import formatted
 from gradcli.ops._op import Op, composite, op
 from gradcli.ops._pooling_rules import check_one_dimensional, checked_pool, sized
-from gradcli.ops._samples import ErrorSample, positive, real, sample
+from gradcli.ops._samples import positive, real, sample
 
 Sizes = Sequence[int]
 
 
-def _divisor(sizes: Shape, out: Shape, kernel: Shape, stride: Shape, padding: Shape, include: bool, override: int | None) -> Any:
+def _divisor(
+    sizes: Shape, out: Shape, kernel: Shape, stride: Shape, padding: Shape, include: bool, override: int | None
+) -> Any:
     """Return by what the sum of each window is divided: the size of what it covers."""
     if override is not None:
         return override
@@ -35,7 +37,10 @@ def _divisor(sizes: Shape, out: Shape, kernel: Shape, stride: Shape, padding: Sh
 def _window_sums(x: Any, out: Shape, kernel: Shape, stride: Shape, padding: Shape) -> Any:
     """Return the sums over windows, one dimension after the other."""
     lead = x.ndim - len(out)
-    high = [max((n - 1) * s + k - size - p, 0) for n, k, s, size, p in zip(out, kernel, stride, x.shape[lead:], padding, strict=True)]
+    high = [
+        max((n - 1) * s + k - size - p, 0)
+        for n, k, s, size, p in zip(out, kernel, stride, x.shape[lead:], padding, strict=True)
+    ]
     x = padded(x, padding, high)
     for dim, (n, k, s) in enumerate(zip(out, kernel, stride, strict=True)):
         before = (slice(None),) * (lead + dim)
@@ -59,7 +64,9 @@ def _spread(g: Any, sizes: Shape, kernel: Shape, stride: Shape, padding: Shape) 
     return np.ascontiguousarray(g)
 
 
-def _average(name: str, x: Any, kernel: Sizes, stride: Any, padding: Sizes, ceil_mode: bool, include: bool, override: Any) -> Any:
+def _average(
+    name: str, x: Any, kernel: Sizes, stride: Any, padding: Sizes, ceil_mode: bool, include: bool, override: Any
+) -> Any:
     k, s, p, _, out = checked_pool(name, x, kernel, stride, padding, (1,), ceil_mode)
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     sums = _window_sums(wide, out, k, s, p)
@@ -72,7 +79,8 @@ def _average(name: str, x: Any, kernel: Sizes, stride: Any, padding: Sizes, ceil
 
 
 def _average_back(
-    name: str, dy: Any, x: Any, kernel: Sizes, stride: Any, padding: Sizes, ceil_mode: bool, include: bool, override: Any
+    name: str, dy: Any, x: Any, kernel: Sizes, stride: Any, padding: Sizes, ceil_mode: bool, include: bool,
+    override: Any
 ) -> Any:  # fmt: skip
     k, s, p, _, out = checked_pool(name, x, kernel, stride, padding, (1,), ceil_mode)
     sizes = x.shape[x.ndim - len(out) :]
@@ -138,9 +146,12 @@ LINE = (
 )
 
 
-@composite("nn.functional torch", LINE, samples=lambda: [sample(real(2, 6), 2), sample(real(1, 2, 5), 3, 2, 1, True, False)])
+@composite(
+    "nn.functional torch", LINE, samples=lambda: [sample(real(2, 6), 2), sample(real(1, 2, 5), 3, 2, 1, True, False)]
+)
 def avg_pool1d(
-    x: Any, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = (0,), ceil_mode: bool = False, include: bool = True
+    x: Any, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = (0,), ceil_mode: bool = False,
+    include: bool = True
 ) -> Any:  # fmt: skip
     """Return the mean of every window of a signal."""
     check_one_dimensional("avg_pool1d", x)
@@ -170,7 +181,8 @@ def _power_pool(dims: int) -> Callable[..., Any]:
 
     composite(
         "nn.functional",
-        f"(input: Tensor, norm_type: Scalar, kernel_size: int[{dims}], stride: int[{dims}]?=None, ceil_mode: bool=False)",
+        f"(input: Tensor, norm_type: Scalar, kernel_size: int[{dims}], stride: int[{dims}]?=None, ceil_mode: "
+        "bool=False)",
         name=f"lp_pool{dims}d", samples=lambda: [sample(positive(1, 2, *(4,) * dims), 2, 2)],
     )(pool)  # fmt: skip
     return pool

@@ -333,8 +333,9 @@ def tensordot(x: Any, y: Any, dims: Any = 2) -> Any:
             raise ShapeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return _tensordot(x, y, list(range(-dims, 0)), list(range(dims)))
     first, second = dims if not hasattr(dims, "tolist") else dims.tolist()
-    return _tensordot(x, y, [first] if isinstance(first, int) else first,
-        [second] if isinstance(second, int) else second)
+    return _tensordot(
+        x, y, [first] if isinstance(first, int) else first, [second] if isinstance(second, int) else second
+    )
 
 
 @composite("torch Tensor", "(input: Tensor, other: Tensor)", samples=lambda: [

@@ -354,8 +354,8 @@ lu_unpack = op(
 def _qr_shapes(x: Any, mode: str = "reduced") -> tuple[Shape, Shape]:
     if mode not in ("reduced", "complete", "r"):
         raise ShapeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
-            "'complete'", code="GC501"
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'",
+            code="GC501",
         )
     check_matrix(x, "linalg.qr")
     check_floating(x, "linalg.qr", "geqrf_cpu")

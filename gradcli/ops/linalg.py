@@ -253,9 +253,7 @@ def linalg_norm(x: Any, order: Any = None, dim: Any = None, keepdim: bool = Fals
     if dim is not None and len(dim) not in (1, 2):
         raise ShapeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
     if order is not None and dim is None and x.ndim not in (1, 2):
-        raise ShapeError(
-            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {x.ndim}D."
-        )
+        raise ShapeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {x.ndim}D.")
     if isinstance(order, str):
         return matrix_norm(x, order, (-2, -1) if dim is None else dim, keepdim, dtype)
     if order is not None and ((dim is not None and len(dim) == 2) or (dim is None and x.ndim == 2)):

@@ -32,9 +32,7 @@ def _of_dtype(condition: Any, like: Any) -> Any:
     return creation.to_dtype(condition, dtype_name(like))
 
 
-mse_of = difference_loss(
-    "mse_loss", "mse_cpu", lambda d, b: d * d, lambda d, b: 2 * d, lambda d, b: 2.0
-)
+mse_of = difference_loss("mse_loss", "mse_cpu", lambda d, b: d * d, lambda d, b: 2 * d, lambda d, b: 2.0)
 smooth_l1_of = difference_loss(
     "smooth_l1_loss", "smooth_l1_cpu", lambda d, b: np.where(abs(d) < b, 0.5 * d * d / b, abs(d) - 0.5 * b),
     lambda d, b: np.where(abs(d) < b, d / b, np.sign(d)), lambda d, b: _of_dtype(magnitude.abs_(d) < b, d) / b,
@@ -72,8 +70,12 @@ _PAIR = (
 
 @composite("nn.functional", WITH_WEIGHT, samples=(*_PAIR, *_ERRORS), latex=r"(x - t)^2")
 def mse_loss(
-    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    weight: Any = None
+    x: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
 ) -> Any:
     """Return the mean squared error."""
     a, b = expansion.broadcast_tensors([x, target])
@@ -91,8 +93,12 @@ def _absolute_error(x: Any, target: Any) -> Any:
     "nn.functional", WITH_WEIGHT, samples=lambda: [sample(real(2, 3), reals(4, 5)(2, 3)), *_ERRORS], latex=r"|x - t|",
 )  # fmt: skip
 def l1_loss(
-    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    weight: Any = None
+    x: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
 ) -> Any:
     """Return the mean absolute error."""
     a, b = expansion.broadcast_tensors([x, target])
@@ -104,8 +110,12 @@ def l1_loss(
 
 @composite("nn.functional", f"(input: Tensor, target: Tensor, {LEGACY}, beta: float=1.0)", samples=(*_PAIR, *_ERRORS))
 def smooth_l1_loss(
-    x: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-    beta: float = 1.0
+    x: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
 ) -> Any:
     """Return the mean of d²/2β where |d| < β, else |d| - β/2, for d = x - target."""
     how = mode(reduction, size_average, reduce)
@@ -187,7 +197,8 @@ def poisson_nll_loss(
 
 
 @composite(
-    "torch", "(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int)",
+    "torch",
+    "(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int)",
     name="poisson_nll_loss",
     samples=lambda: [sample(real(2, 3), positive(2, 3), True, False, 1e-8, 1)],
 )

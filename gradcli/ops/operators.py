@@ -103,7 +103,7 @@ def _check_bits(bits: int) -> None:
 
 def _check_sizes(name: str, args: Sequence[Any]) -> None:
     """Raise TypeError for operands that are no numbers, unless sizes are joined (`x.shape + (1,)`)."""
-    if name == "add" and all(isinstance(a, (tuple, list)) for a in args) or name in ("lt", "le", "gt", "ge"):
+    if (name == "add" and all(isinstance(a, (tuple, list)) for a in args)) or name in ("lt", "le", "gt", "ge"):
         return
     kinds = " and ".join(f"'{type(a).__name__}'" for a in args)
     raise TypeError(f"unsupported operand type(s) for {SYMBOLS[name]}: {kinds}")

@@ -41,7 +41,8 @@ def _padded_shape(kind: str, x: Any, padding: Sizes) -> Shape:
     dims = len(padding) // 2
     if x.ndim not in (dims + 1, dims + 2) or 0 in x.shape[x.ndim - dims - 1 :]:
         raise ShapeError(
-            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            "dimensions for "
             f"input, but got: {list(x.shape)}"
         )
     shape = list(x.shape)
@@ -49,7 +50,8 @@ def _padded_shape(kind: str, x: Any, padding: Sizes) -> Shape:
         low, high, dim = padding[2 * at], padding[2 * at + 1], x.ndim - at - 1
         if kind == "reflection" and (low >= shape[dim] or high >= shape[dim]):
             raise ShapeError(
-                f"Argument #{2 * at + 4}: Padding size should be less than the corresponding input dimension, but got: padding "
+                f"Argument #{2 * at + 4}: Padding size should be less than the corresponding input dimension, but "
+                "got: padding "
                 f"({low}, {high}) at dimension {dim} of input {list(x.shape)}"
             )
         shape[dim] += low + high
@@ -76,7 +78,8 @@ def _bordered(kind: str, dims: int) -> Op:
         shape=lambda dy, x, padding: x.shape, vjp=dict(dy=lambda g, padding: padded(g, padding)),
     )  # fmt: skip
     padded = op(
-        name, lambda x, padding: formatted(apply(x, _maps(kind, x.shape, padding)), x), names="", signature="(input: Tensor, padding: int[])",
+        name, lambda x, padding: formatted(apply(x, _maps(kind, x.shape, padding)), x), names="",
+        signature="(input: Tensor, padding: int[])",
         grad_fn=f"{node}Backward0", shape=lambda x, padding: _padded_shape(kind, x, padding),
         vjp=dict(x=lambda g, x, padding: backward(g, x, padding)),
         samples=lambda: [sample(real(2, *(3,) * dims), (1, 2) * dims)],
@@ -118,7 +121,7 @@ def part(x: Any, begins: Shape, ends: Shape) -> Any:
 
 
 def _circular(x: Any, padding: Sizes) -> Any:
-    """Return x continued periodically, by copies as PyTorch makes them: the middle, then both ends of each dimension."""
+    """Return x continued periodically, by copies in PyTorch's order: the middle, then both ends of each dimension."""
     dims = len(padding) // 2
     lead = x.ndim - dims
     sides = [(0, 0)] * lead + [(padding[2 * at], padding[2 * at + 1]) for at in reversed(range(dims))]
@@ -151,7 +154,7 @@ def _check_circular(shape: Shape, sides: Sequence[tuple[int, int]]) -> None:
     for size, (low, high) in zip(shape, sides, strict=True):
         if low > size or high > size:
             raise ShapeError("Padding value causes wrapping around more than once.")
-        if size + low + high < 0 or (low or high) and size + low + high <= 0:
+        if size + low + high < 0 or ((low or high) and size + low + high <= 0):
             raise ShapeError("Negative padding value is resulting in an empty dimension")
 
 
@@ -166,13 +169,15 @@ Supported combinations for non-constant padding:
 @composite(
     "nn.functional", "(input: Tensor, pad: int[], mode: str='constant', value: float?=None)",
     samples=lambda: [
-        sample(real(2, 3), (1, 2)), sample(real(1, 2, 4), (2, 1), "reflect"), sample(real(1, 2, 3, 3), (1, 1, 0, 2), "replicate"),
-        sample(real(1, 2, 4), (2, 1), "circular"), ErrorSample((real(1, 2, 3), (3, 1), "reflect"), "Padding size should be less than"),
+        sample(real(2, 3), (1, 2)), sample(real(1, 2, 4), (2, 1), "reflect"), sample(real(1, 2, 3, 3), (1, 1, 0, 2),
+        "replicate"),
+        sample(real(1, 2, 4), (2, 1), "circular"), ErrorSample((real(1, 2, 3), (3, 1), "reflect"),
+        "Padding size should be less than"),
         ErrorSample((real(1, 2, 3), (1, 1), "mirror"), "Unrecognised padding mode mirror"),
     ],
 )  # fmt: skip
 def pad(x: Any, padding: Sizes, mode: str = "constant", value: float | None = None) -> Any:
-    """Return x with a border: sizes before and after, from the last dimension on; mode constant, reflect, replicate or circular."""
+    """Return x with a border, given as sizes before and after from the last dimension on."""
     if mode == "constant":
         return rearrange.constant_pad_nd(x, tuple(padding), 0.0 if value is None else value)
     if mode not in (*KINDS, "circular"):

@@ -100,7 +100,8 @@ def _max_pooling(dims: int) -> Op:
         lambda x, kernel, stride=None, padding=(0,) * dims, dilation=one, ceil_mode=False: _max_pool(
             name, x, kernel, stride, padding, dilation, ceil_mode
         ),
-        names="", signature=_signature(dims), grad_fn=f"{node}Backward0", outputs=("out", "indices"), constant=("indices",),
+        names="", signature=_signature(dims), grad_fn=f"{node}Backward0", outputs=("out", "indices"),
+        constant=("indices",),
         shape=lambda x, *settings: _max_shape(name, x, *settings), latex=r"\max_k x_{s i + d k - p}",
         vjp=dict(
             x=lambda g, x_shape, out, kernel, stride, dilation: backward(
@@ -141,7 +142,8 @@ def _declare(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     name, one, none = f"max_pool{dims}d", (1,) * dims, (0,) * dims
 
     def with_indices(
-        x: Any, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = none, dilation: Sizes = one, ceil_mode: bool = False,
+        x: Any, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = none, dilation: Sizes = one,
+        ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> tuple[Any, Any]:  # fmt: skip
         """Return the largest elements of the windows and their places in the flattened plane."""
@@ -150,7 +152,8 @@ def _declare(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return WITH_INDICES[dims](x, kernel, stride, padding, dilation, ceil_mode)  # type: ignore[no-any-return]
 
     def pool(
-        x: Any, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = none, dilation: Sizes = one, ceil_mode: bool = False,
+        x: Any, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = none, dilation: Sizes = one,
+        ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:  # fmt: skip
         """Return the largest element of every window; with return_indices, also its place in the flattened plane."""
@@ -165,7 +168,8 @@ def _declare(dims: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     composite("nn.functional", _signature(dims, ending), name=name, samples=calls, outputs=("out", "indices"))(pool)
     composite(f"torch.{name}", _signature(dims), name=name, samples=calls)(pool)
     composite(
-        "nn.functional", _signature(dims, ending), name=f"{name}_with_indices", samples=calls, outputs=("out", "indices")
+        "nn.functional", _signature(dims, ending), name=f"{name}_with_indices", samples=calls, outputs=("out",
+        "indices")
     )(with_indices)  # fmt: skip
     if dims == 1:
         composite("torch", _signature(1), name="max_pool1d_with_indices", outputs=("out", "indices"))(with_indices)

@@ -132,9 +132,7 @@ def _mv_sizes(x: Any, y: Any, size: Shape) -> Shape:
         raise ShapeError(f"vector + matrix @ vector expected, got {len(size)}, {x.ndim}, {y.ndim}")
     if x.shape[1] != y.shape[0] or size not in ((), (1,), x.shape[:1]):
         size = size or (1,)
-        raise ShapeError(
-            f"size mismatch, got input ({size[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec ({y.shape[0]})"
-        )
+        raise ShapeError(f"size mismatch, got input ({size[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec ({y.shape[0]})")
     return x.shape[0:1]
 
 
@@ -172,8 +170,11 @@ def _dot_rule(x: Any, y: Any) -> Shape:
     return ()
 
 
-DOT_SAMPLES = (sample(real(3), real(3)), sample(real(0), real(0)),
-    ErrorSample((real(2), real(3)), "inconsistent tensor size"))
+DOT_SAMPLES = (
+    sample(real(3), real(3)),
+    sample(real(0), real(0)),
+    ErrorSample((real(2), real(3)), "inconsistent tensor size"),
+)
 dot = op(
     "dot", lambda x, y: matrix_product(x, y), signature="(input: Tensor, tensor: Tensor)", shape=_dot_rule,
     latex=r"x \cdot y", samples=DOT_SAMPLES,
@@ -266,9 +267,7 @@ def _addbmm_rule(x: Any, a: Any, b: Any, beta: Any = 1, alpha: Any = 1) -> Shape
     if a.shape[0] != b.shape[0]:
         raise ShapeError(f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}")
     if a.shape[2] != b.shape[1]:
-        raise ShapeError(
-            f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and {b.shape[1]}x{b.shape[2]})"
-        )
+        raise ShapeError(f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and {b.shape[1]}x{b.shape[2]})")
     size = expanded(x.shape, (a.shape[1], b.shape[2]))
     _same_dtype(x, a, b)
     no_bool("addmm_impl_cpu_", a)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ FAMILIES = (
     "unpooling",
     "resampling",
     "grid_sampling",
+    "fractional_pooling",
 )  # fmt: skip
 SPACES = ("nn.functional", "torch", "Tensor", "linalg", "special", "fft", "masked", "autograd")
 BARE = ("nn.functional", "torch", "Tensor")
@@ -125,7 +126,7 @@ def overloads(qualified: str) -> list[Overload]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def find_exact(dotted: str) -> str | None:
     """Return the qualified name of an exact spelling (`F.softmax`, `torch.linalg.solve`, `Tensor.unfold`), or None."""
     if dotted in index.DECLARED:
@@ -137,13 +138,13 @@ def find_exact(dotted: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def find_bare(name: str) -> str | None:
     """Return the qualified name of a bare one: looked for in nn.functional, then torch, then Tensor."""
     return _first(BARE, name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def find_method(name: str) -> str | None:
     """Return the qualified name of a method: looked for in Tensor first."""
     return _first(("Tensor", "nn.functional", "torch"), name)
@@ -151,7 +152,10 @@ def find_method(name: str) -> str | None:
 
 def _first(spaces: Sequence[str], name: str) -> str | None:
     qualified = (f"{space}.{name}" for space in spaces)
-    return next((q for q in qualified if q in index.DECLARED and not (name in index.ATTRIBUTES and q.startswith("Tensor."))), None)
+    return next(
+        (q for q in qualified if q in index.DECLARED and not (name in index.ATTRIBUTES and q.startswith("Tensor."))),
+        None,
+    )
 
 
 def find_attribute(name: str) -> str | None:
@@ -169,7 +173,7 @@ def result_names() -> frozenset[str]:
     return index.RESULTS
 
 
-@lru_cache(maxsize=None)
+@cache
 def shortest(qualified: str) -> str:
     """Return the shortest name that finds this op: `matmul` for `torch.matmul`, `linalg.solve`, `Tensor.unfold`."""
     name = qualified.rpartition(".")[2]

@@ -27,7 +27,9 @@ def _maps(mode: str, shape: Shape, size: Shape, align_corners: bool, factors: Fa
 
 
 def _resize(mode: str, x: Any, size: Shape, align_corners: bool, factors: Factors) -> Any:
-    wide = x.astype(np.float32) if x.dtype == np.float16 or (x.dtype == np.uint8 and not mode.startswith("nearest")) else x
+    wide = (
+        x.astype(np.float32) if x.dtype == np.float16 or (x.dtype == np.uint8 and not mode.startswith("nearest")) else x
+    )
     out = apply(wide, _maps(mode, x.shape, size, align_corners, factors, str(x.dtype)))
     if x.dtype == np.uint8 and wide is not x:
         out = np.clip(np.rint(out), 0, 255)
@@ -45,13 +47,14 @@ def _resized_shape(name: str, x: Any, size: Shape) -> Shape:
     letters = ("D", "H", "W")[3 - len(size) :]
     if any(n <= 0 for n in (*x.shape[2:], *size)):
         before, after = (
-            ", ".join(f"{letter}: {n}" for letter, n in zip(letters, sizes, strict=True)) for sizes in (x.shape[2:], size)
+            ", ".join(f"{letter}: {n}" for letter, n in zip(letters, sizes, strict=True))
+            for sizes in (x.shape[2:], size)
         )
         raise ShapeError(f"Input and output sizes should be greater than 0, but got input ({before}) output ({after})")
     if x.shape[1] == 0:
         raise ShapeError(f"Non-empty {x.ndim}D data tensor expected but got a tensor with sizes {list(x.shape)}")
     if not dtype_name(x).startswith("float") and dtype_name(x) != "uint8":
-        raise DtypeError(f'"{name}" not implemented for \'{SCALAR_TYPES[dtype_name(x)]}\'')
+        raise DtypeError(f"\"{name}\" not implemented for '{SCALAR_TYPES[dtype_name(x)]}'")
     return (*x.shape[:2], *size)
 
 
@@ -64,7 +67,8 @@ def _resampler(mode: str, name: str, node: str, dims: int) -> Op:
     resample: Op
     backward = op(
         f"{name}_backward",
-        lambda dy, input_size, size, align_corners, factors: _resize_back(mode, dy, input_size, size, align_corners, factors),
+        lambda dy, input_size, size, align_corners, factors: _resize_back(mode, dy, input_size, size, align_corners,
+        factors),
         names="", signature=f"(grad_output: Tensor, input_size: int[], {SETTINGS})", grad_fn=f"{node}BackwardBackward0",
         shape=lambda dy, input_size, *_: input_size,
         vjp=dict(dy=lambda g, size, align_corners, factors: resample(g, size, align_corners, factors)),
@@ -80,9 +84,13 @@ def _resampler(mode: str, name: str, node: str, dims: int) -> Op:
 
 
 RESAMPLERS = {
-    **{("nearest", d + 2): _resampler("nearest", f"upsample_nearest{d}d", f"UpsampleNearest{d}D", d) for d in (1, 2, 3)},
     **{
-        ("nearest-exact", d + 2): _resampler("nearest-exact", f"_upsample_nearest_exact{d}d", f"UpsampleNearestExact{d}D", d)
+        ("nearest", d + 2): _resampler("nearest", f"upsample_nearest{d}d", f"UpsampleNearest{d}D", d) for d in (1, 2, 3)
+    },
+    **{
+        ("nearest-exact", d + 2): _resampler(
+            "nearest-exact", f"_upsample_nearest_exact{d}d", f"UpsampleNearestExact{d}D", d
+        )
         for d in (1, 2, 3)
     },
     ("linear", 3): _resampler("linear", "upsample_linear1d", "UpsampleLinear1D", 1),
@@ -107,14 +115,22 @@ def _per_dim(value: Any, x: Any, name: str) -> tuple[Any, ...] | None:
     if len(value) == dims:
         return tuple(value)
     shown = f"output size of {value}" if name == "size" else f"scale_factor of shape {value}"
-    letters = ("output size in (o1, o2, ...,oK)", "output") if name == "size" else ("scale_factor in (s1, s2, ...,sK)", "scale_factor")
+    letters = (
+        ("output size in (o1, o2, ...,oK)", "output")
+        if name == "size"
+        else ("scale_factor in (s1, s2, ...,sK)", "scale_factor")
+    )
     raise ShapeError(
-        f"Input and {letters[1]} must have the same number of spatial dimensions, but got input with spatial dimensions of "
-        f"{list(x.shape[2:])} and {shown}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and {letters[0]} format."
+        f"Input and {letters[1]} must have the same number of spatial dimensions, but got input with spatial "
+        "dimensions of "
+        f"{list(x.shape[2:])} and {shown}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+        f"{letters[0]} format."
     )
 
 
-def _check_choice(x: Any, size: Any, factor: Any, mode: str, align_corners: Any, recompute: Any, antialias: bool) -> None:
+def _check_choice(
+    x: Any, size: Any, factor: Any, mode: str, align_corners: Any, recompute: Any, antialias: bool
+) -> None:
     if mode in UNALIGNED and align_corners is not None:
         raise BindError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
@@ -123,9 +139,14 @@ def _check_choice(x: Any, size: Any, factor: Any, mode: str, align_corners: Any,
         raise BindError("only one of size or scale_factor should be defined")
     if x.ndim in (3, 4, 5) and NEEDED.get(mode, x.ndim) != x.ndim:
         raise ShapeError(f"Got {x.ndim}D input, but {mode} mode needs {NEEDED[mode]}D input")
-    if (mode, x.ndim) not in RESAMPLERS and not (mode == "area" and x.ndim in (3, 4, 5)) and (mode, x.ndim) != ("lanczos", 4):
+    if (
+        (mode, x.ndim) not in RESAMPLERS
+        and not (mode == "area" and x.ndim in (3, 4, 5))
+        and (mode, x.ndim) != ("lanczos", 4)
+    ):
         raise ShapeError(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: nearest | linear | bilinear | "
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: nearest | "
+            "linear | bilinear | "
             f"bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
         )
     if size is None and factor is None:
@@ -133,13 +154,23 @@ def _check_choice(x: Any, size: Any, factor: Any, mode: str, align_corners: Any,
     if recompute and size is not None:
         raise BindError("recompute_scale_factor is not meaningful with an explicit size.")
     if antialias and not (mode in ANTIALIASED and x.ndim == 4):
-        raise BindError("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input")
+        raise BindError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
+        )
     if mode == "lanczos" and (align_corners or not antialias):
-        raise BindError("Lanczos mode does not support align_corners=True" if align_corners else "Lanczos mode requires antialias=True")
+        raise BindError(
+            "Lanczos mode does not support align_corners=True"
+            if align_corners
+            else "Lanczos mode requires antialias=True"
+        )
 
 
 def _area(x: Any, size: Shape) -> Any:
-    pools = (adaptive_pooling.adaptive_avg_pool1d, adaptive_pooling.adaptive_avg_pool2d, adaptive_pooling.adaptive_avg_pool3d)
+    pools = (
+        adaptive_pooling.adaptive_avg_pool1d,
+        adaptive_pooling.adaptive_avg_pool2d,
+        adaptive_pooling.adaptive_avg_pool3d,
+    )
     return pools[x.ndim - 3](x, size)
 
 
@@ -173,21 +204,32 @@ def interpolate(
 
 
 @composite(
-    "nn.functional", "(input: Tensor, size: any=None, scale_factor: any=None, mode: str='nearest', align_corners: bool?=None)",
+    "nn.functional",
+    "(input: Tensor, size: any=None, scale_factor: any=None, mode: str='nearest', align_corners: bool?=None)",
     samples=lambda: [sample(real(1, 2, 3), 5)],
 )  # fmt: skip
-def upsample(x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None) -> Any:
+def upsample(
+    x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Any:
     """Return x resized, as `interpolate` does."""
     return interpolate(x, size, scale_factor, mode, align_corners)
 
 
-@composite("nn.functional", "(input: Tensor, size: any=None, scale_factor: any=None)", samples=lambda: [sample(real(1, 2, 3), 5)])
+@composite(
+    "nn.functional",
+    "(input: Tensor, size: any=None, scale_factor: any=None)",
+    samples=lambda: [sample(real(1, 2, 3), 5)],
+)
 def upsample_nearest(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """Return x resized by repeating the nearest elements."""
     return interpolate(x, size, scale_factor, "nearest")
 
 
-@composite("nn.functional", "(input: Tensor, size: any=None, scale_factor: any=None)", samples=lambda: [sample(real(1, 2, 3, 3), 5)])
+@composite(
+    "nn.functional",
+    "(input: Tensor, size: any=None, scale_factor: any=None)",
+    samples=lambda: [sample(real(1, 2, 3, 3), 5)],
+)
 def upsample_bilinear(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """Return images resized bilinearly, corners on corners."""
     return interpolate(x, size, scale_factor, "bilinear", True)

@@ -15,7 +15,9 @@ from gradcli.ops._samples import ErrorSample, real, sample
 
 def _positive(name: str, what: str, factor: int, x: Any) -> None:
     if x.ndim < 3:
-        raise ShapeError(f"{name} expects input to have at least 3 dimensions, but got input with {x.ndim} dimension(s)")
+        raise ShapeError(
+            f"{name} expects input to have at least 3 dimensions, but got input with {x.ndim} dimension(s)"
+        )
     if factor <= 0:
         raise ShapeError(f"{name} expects a positive {what}, but got {factor}")
 
@@ -25,7 +27,8 @@ def _shuffled_shape(x: Any, factor: int) -> Shape:
     *lead, c, h, w = x.shape
     if c % factor**2:
         raise ShapeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            "but "
             f"input.size(-3)={c} is not divisible by {factor**2}"
         )
     return (*lead, c // factor**2, h * factor, w * factor)
@@ -37,7 +40,8 @@ def _unshuffled_shape(x: Any, factor: int) -> Shape:
     for name, at, size in (("height", -2, h), ("width", -1, w)):
         if size % factor:
             raise ShapeError(
-                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={size} is not divisible "
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={size} "
+                "is not divisible "
                 f"by {factor}"
             )
     return (*lead, c * factor**2, h // factor, w // factor)
@@ -77,7 +81,9 @@ def _dealt_shape(x: Any, groups: int) -> Shape:
     if groups <= 0:
         raise ShapeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     if x.shape[1] % groups:
-        raise ShapeError(f"Number of channels must be divisible by groups. Got {x.shape[1]} channels and {groups} groups.")
+        raise ShapeError(
+            f"Number of channels must be divisible by groups. Got {x.shape[1]} channels and {groups} groups."
+        )
     return x.shape  # type: ignore[no-any-return]
 
 

@@ -170,8 +170,11 @@ def _one_hot_of_largest(y: Any, dim: int) -> Any:
 
 
 one_hot_of_largest = op(
-    "one_hot_of_largest", _one_hot_of_largest, names="", signature="(input: Tensor, dim: int)",
-    shape=lambda y, dim: y.shape
+    "one_hot_of_largest",
+    _one_hot_of_largest,
+    names="",
+    signature="(input: Tensor, dim: int)",
+    shape=lambda y, dim: y.shape,
 )
 detached = op("detach", lambda x: x, names="", signature="(input: Tensor)", shape=lambda x: x.shape)
 

@@ -455,5 +455,3 @@ def lstsq(a: Any, b: Any, rcond: Any = None, driver: Any = None) -> Any:
     """Return the X of least norm that makes A X nearest to B, the squared errors, the rank and the singular values."""
     _check_lstsq(a, b, driver)
     return _lstsq(a, b, rcond, driver)
-
-

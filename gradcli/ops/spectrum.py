@@ -62,8 +62,8 @@ def _svd_shapes(x: Any, full: bool, vectors: bool, driver: Any) -> tuple[Shape, 
     check_floating(x, "linalg.svd", "linalg_svd_cpu")
     if driver is not None:
         raise ShapeError(
-            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER "
-            "backend.", code="GC501"
+            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.",
+            code="GC501",
         )
     *batch, m, n = x.shape
     k = min(m, n)
@@ -108,8 +108,9 @@ def _svd_backward(g: Any, u: Any, s: Any, vh: Any) -> Any:
     left = None if g_u is None else _skew(mm(H(u), g_u))
     right = None if g_vh is None else _skew(mm(vh, H(g_vh)))
     gaps = _differences(s * s)
-    middle = total(None if left is None else left / gaps * row(s),
-        None if right is None else column(s) * (right / gaps))
+    middle = total(
+        None if left is None else left / gaps * row(s), None if right is None else column(s) * (right / gaps)
+    )
     if is_complex(u):
         _check_phase(PHASE.format("svd", "singular vectors", "phase term"), *(
             None if part is None else diagonal(part) for part in (left, right)

@@ -25,17 +25,20 @@ def _unpooled_shape(x: Any, indices: Any, output_size: Shape, dims: int) -> Shap
         raise DtypeError(f"elements in indices should be type int64 but got: {SCALAR_TYPES[dtype_name(indices)]}")
     if x.ndim not in (dims + 1, dims + 2):
         raise ShapeError(
-            f"Input to max_unpooling{dims}d should be a {dims + 1}d or {dims + 2}d Tensor, but got a tensor with {x.ndim} dimensions."
+            f"Input to max_unpooling{dims}d should be a {dims + 1}d or {dims + 2}d Tensor, but got a tensor with "
+            f"{x.ndim} dimensions."
         )
     if x.shape != indices.shape:
         raise ShapeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices tensor with shape: "
+            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices "
+            "tensor with shape: "
             f"{list(indices.shape)}"
         )
     empty = next((at for at in range(1, x.ndim) if x.shape[at] == 0), None)
     if empty is not None:
         raise ShapeError(
-            f"max_unpooling{dims}d_forward_out_cpu(): Expected input to have non-zero size for non-batch dimensions, but got "
+            f"max_unpooling{dims}d_forward_out_cpu(): Expected input to have non-zero size for non-batch "
+            "dimensions, but got "
             f"{list(x.shape)} with dimension {empty} being empty."
         )
     return (*x.shape[: x.ndim - dims], *output_size)
@@ -46,7 +49,8 @@ def _unpool(x: Any, indices: Any, output_size: Shape) -> Any:
     wrong = indices[(indices < 0) | (indices >= prod(output_size))]
     if wrong.size:
         raise ShapeError(
-            f"Found an invalid max index: {wrong.reshape(-1)[0]} (output volumes are of size {'x'.join(map(str, output_size))})"
+            f"Found an invalid max index: {wrong.reshape(-1)[0]} (output volumes are of size "
+            f"{'x'.join(map(str, output_size))})"
         )
     return formatted(put(x, indices, output_size), *[x] * (len(output_size) == 2))
 
@@ -74,7 +78,8 @@ def _output_size(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, output_si
     sizes = tuple(output_size)[2:] if len(output_size) == dims + 2 else tuple(output_size)
     if len(sizes) != dims:
         raise ShapeError(
-            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of '{len(sizes)}'"
+            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of "
+            f"'{len(sizes)}'"
         )
     for dim, (n, wanted, s) in enumerate(zip(sizes, usual, stride, strict=True)):
         if not wanted - s < n < wanted + s:
@@ -102,11 +107,13 @@ def _declare(dims: int) -> Callable[..., Any]:
     x = (1,) * dims + (2,)
     composite(
         "nn.functional",
-        f"(input: Tensor, indices: Tensor, kernel_size: int[{dims}], stride: int[{dims}]?=None, padding: int[{dims}]={none}, "
+        f"(input: Tensor, indices: Tensor, kernel_size: int[{dims}], stride: int[{dims}]?=None, padding: "
+        f"int[{dims}]={none}, "
         "output_size: int[]?=None)", name=f"max_unpool{dims}d",
         samples=lambda: [
             sample(real(*x), index(places), 2),
-            ErrorSample((real(*x), index(places), 2), "output_size should be a sequence", {"output_size": (9,) * (dims + 1)}),
+            ErrorSample((real(*x), index(places), 2), "output_size should be a sequence",
+            {"output_size": (9,) * (dims + 1)}),
         ],
     )(unpool)  # fmt: skip
     return unpool

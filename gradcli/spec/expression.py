@@ -27,20 +27,20 @@ class ExpressionError(Exception):
 
 
 class Expression:
-    """A parsed text: its outermost node, and where in the text each node stands."""
+    """A parsed text: its outermost node, and where in the text each node stands; `shift` blanks are in front of it."""
 
-    __slots__ = ("_shift", "node", "text")
+    __slots__ = ("node", "shift", "text")
 
     def __init__(self, text: str, node: ast.expr, shift: int) -> None:
-        self.text, self.node, self._shift = text, node, shift
+        self.text, self.node, self.shift = text, node, shift
 
     def extent(self, node: ast.expr | ast.keyword) -> tuple[int, int]:
         """The offset and length of a node, in characters of the text."""
         start, end = node.col_offset, node.end_col_offset or node.col_offset
         if not self.text.isascii():
-            encoded = self.text[self._shift :].encode()
+            encoded = self.text[self.shift :].encode()
             start, end = len(encoded[:start].decode()), len(encoded[:end].decode())
-        return start + self._shift, end - start
+        return start + self.shift, end - start
 
 
 def parse(text: str) -> Expression:

@@ -155,8 +155,9 @@ class SpecReader:
         values, names = graph.values, graph.names
         for name, slot in reading.declared.items():
             for part in reading.parts.get(name, ()):
-                if values[part].name and values[part].kind == "part":
-                    names[values[part].name] = part
+                full, kind, _ = values[part]
+                if full and kind == "part":
+                    names[full] = part
             names[name] = slot
         graph.declared = list(reading.declared)
 

@@ -86,6 +86,7 @@ class Lowering:
         self.scalar, self.offset, self.depth = scalar, offset, 0
         try:
             self.expression: Expression = parse(text)
+            self.column = self._first_column()
             return lower(self.expression.node, out)
         except ExpressionError as error:
             self._note(error)
@@ -99,8 +100,18 @@ class Lowering:
 
     # findings
 
+    def _first_column(self) -> int | None:
+        """The column where a text begins that stands in the document as it is, on one line; else None."""
+        scalar, expression = self.scalar, self.expression
+        if not (scalar.plain and scalar.start.line == scalar.end.line and expression.text.isascii()):
+            return None
+        return scalar.start.column + 1 + self.offset + expression.shift
+
     def span(self, node: ast.expr | ast.keyword) -> Span:
         """The place of a node in the document."""
+        if self.column is not None:
+            start, end = node.col_offset, node.end_col_offset or node.col_offset
+            return Span(self.scalar.source.file, self.scalar.start.line + 1, self.column + start, end - start)
         offset, length = self.expression.extent(node)
         return self.scalar.locate(self.offset + offset, length)
 
@@ -127,8 +138,12 @@ class Lowering:
 
     def value(self, node: ast.expr, out: int | None = None) -> Arg:
         """Lower a node; where its outermost operation computes something, that goes to the slot `out`."""
+        found: Found
         if type(node) is ast.Constant:
             return self._constant(node, out)
+        if type(node) is ast.Name:
+            found = self._name(node, out)
+            return self._no_value(node, found) if isinstance(found, _UNFINISHED) else found
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self._too_deep(node)
@@ -143,7 +158,7 @@ class Lowering:
                 node = node.func.value
             else:
                 break
-        found: Found = _ATOMS.get(type(node), Lowering._refused)(self, node, None if spine else out)
+        found = _ATOMS.get(type(node), Lowering._refused)(self, node, None if spine else out)
         while spine:
             node = spine.pop()
             if type(found) is Scope or type(found) is Space:

@@ -84,7 +84,7 @@ def nodes_below(tensors: Sequence[Tensor | None]) -> set[int]:
 def first_gradients(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
     """Return recorded gradients, or none where PyTorch has no derivative either."""
     with np.errstate(all="ignore"), suppress(AutogradError):
-        ones = [np.ones_like(t.data) for t in outputs]
+        ones = [Tensor(np.ones(t.shape, t.dtype), True) for t in outputs]
         return grad(outputs, inputs, ones, create_graph=True, allow_unused=True)
     return ()
 
