@@ -27,7 +27,19 @@ _HOMES = {
     "Tensor": "autograd.tensor", "SpecError": "errors", "GradcliError": "errors",
 }  # fmt: skip
 
-__all__ = ["Compiled", "GradcliError", "Result", "Spec", "SpecError", "Tensor", "__version__", "compile", "load", "loads", "run"]
+__all__ = [
+    "Compiled",
+    "GradcliError",
+    "Result",
+    "Spec",
+    "SpecError",
+    "Tensor",
+    "__version__",
+    "compile",
+    "load",
+    "loads",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,12 @@ def _nodes(qualified: str) -> Iterator[str]:
 
 def resolve(name: str) -> str:
     """Return the qualified name of an op under any spelling; raise SpecError (GC202) where there is none."""
-    found = registry.find_exact(name) or registry.find_bare(name) or registry.find_attribute(name) or registry.find_method(name)
+    found = (
+        registry.find_exact(name)
+        or registry.find_bare(name)
+        or registry.find_attribute(name)
+        or registry.find_method(name)
+    )
     if found is None:
         near = nearest(name, registry.names())
         hint = f"did you mean `{near}`?" if near else "`gradcli ops` lists all ops"
@@ -82,7 +87,8 @@ def op_page(name: str) -> OpPage:
     latex = next((r.latex for r in records if r.latex), None)
     notes = tuple(_conventions(records))
     return OpPage(
-        short, tuple(_spellings(qualified)), tuple(dict.fromkeys(short + _signature(o) for o in overloads)), tuple(_nodes(qualified)),
+        short, tuple(_spellings(qualified)), tuple(dict.fromkeys(short + _signature(o) for o in overloads)),
+        tuple(_nodes(qualified)),
         latex, tuple(_derivatives(records)), notes, all(isinstance(r, Composite) for r in records),
     )  # fmt: skip
 
@@ -126,10 +132,14 @@ def _formula_text(formula: Callable[..., Any]) -> str:
 def _covers(node: ast.Lambda, formula: Callable[..., Any]) -> bool:
     """Return whether this is the very lambda: its code lies within the node's columns."""
     columns = [p[2] for p in formula.__code__.co_positions() if p[0] == node.lineno and p[2]]
-    return not columns or (node.end_lineno or 0) > node.lineno or node.col_offset <= min(columns) <= (node.end_col_offset or 0)
+    return (
+        not columns
+        or (node.end_lineno or 0) > node.lineno
+        or node.col_offset <= min(columns) <= (node.end_col_offset or 0)
+    )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _lambdas(file: str) -> dict[int, list[ast.Lambda]]:
     found: dict[int, list[ast.Lambda]] = {}
     for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):

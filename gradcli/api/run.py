@@ -64,7 +64,8 @@ class Result:
 
 
 def evaluate(
-    spec: Spec, overrides: Mapping[str, Any] | None = None, *, limits: Limits | None = None, steps: bool = True, expect: Any = None
+    spec: Spec, overrides: Mapping[str, Any] | None = None, *, limits: Limits | None = None, steps: bool = True,
+    expect: Any = None,
 ) -> Evaluation:  # fmt: skip
     """Evaluate a spec as far as it goes; an error is in the result, with its source lines, beside what was finished."""
     from gradcli.graph.evaluate import evaluate as evaluate_graph

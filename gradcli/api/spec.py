@@ -57,7 +57,9 @@ def read_text(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise SpecError(Diagnostic("GC910", f"{path}: there is no such file", None, _similar_file(Path(path)))) from None
+        raise SpecError(
+            Diagnostic("GC910", f"{path}: there is no such file", None, _similar_file(Path(path)))
+        ) from None
     except IsADirectoryError:
         hint = "name a file in it, or use `gradcli test` for a whole folder"
         raise SpecError(Diagnostic("GC911", f"{path} is a folder, not a spec", None, hint)) from None
@@ -147,6 +149,7 @@ def _apply_options(graph: Graph, options: Options) -> None:
 
 
 def unknown(option: str, name: str, known: Mapping[str, Any], what: str) -> SpecError:
+    """Return the error of an option that names nothing, with what is most like it."""
     near = nearest(name, known)
     hint = f"did you mean `{near}`?" if near else None
     return SpecError(Diagnostic("GC201", f"{option} {name}: there is no {what} `{name}`", None, hint))

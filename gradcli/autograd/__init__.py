@@ -1,0 +1,1 @@
+"""Autograd: derivatives; it knows ops, not graphs or YAML."""

@@ -88,7 +88,8 @@ def _check_seed(at: int, output: Any, v: Any) -> None:
     if (v.dtype.kind == "c") != (output.dtype.kind == "c"):
         raise AutogradError(
             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[{at}] has a dtype of torch.{v.dtype} and output[{at}] has a dtype of torch.{output.dtype}.", code="GC404",
+            f"grad_output[{at}] has a dtype of torch.{v.dtype} and output[{at}] has a dtype of torch.{output.dtype}.",
+            code="GC404",
         )  # fmt: skip
 
 

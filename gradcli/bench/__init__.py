@@ -1,0 +1,1 @@
+"""Benchmarks: what the evaluation of a spec costs."""

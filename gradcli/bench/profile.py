@@ -77,9 +77,11 @@ def _peak(spec: Spec, limits: Limits) -> int:
 def _costs(spec: Spec, limits: Limits) -> list[Cost]:
     """Return the ops and nodes of one evaluation, the costliest first."""
     spent: dict[str, list[float]] = {}
-    with _clocked(tensor, "apply", lambda op, *_: op.name, spent):
-        with _clocked(engine, "_cotangents", lambda node, *_: node.name(), spent):
-            _evaluated(spec, limits, True)
+    with (
+        _clocked(tensor, "apply", lambda op, *_: op.name, spent),
+        _clocked(engine, "_cotangents", lambda node, *_: node.name(), spent),
+    ):
+        _evaluated(spec, limits, True)
     costs = [Cost(name, len(times), sum(times)) for name, times in spent.items()]
     return sorted(costs, key=lambda cost: -cost.seconds)
 

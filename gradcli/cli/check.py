@@ -22,7 +22,9 @@ class Format(StrEnum):
 
 def command(
     specs: SPECS,
-    form: Annotated[Format, typer.Option("--format", "-f", help="Findings as text, or as a JSON list on standard output.")] = Format.text,
+    form: Annotated[
+        Format, typer.Option("--format", "-f", help="Findings as text, or as a JSON list on standard output.")
+    ] = Format.text,
     allow_path: ALLOW = None,
     quiet: QUIET = False,
     color: COLOR = Color.auto,

@@ -13,13 +13,15 @@ EXAMPLE = "Example: gradcli explain GC301"
 
 
 def command(
-    code: Annotated[str | None, typer.Argument(metavar="CODE", help="A code like GC301; without one, all codes are listed.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="A code like GC301; without one, all codes are listed.")
+    ] = None,
     quiet: QUIET = False,
     color: COLOR = Color.auto,
 ) -> int:
     """Say what a diagnostic means, why it is one, with an example and a fix."""
-    from gradcli.source.codes import CODES
     from gradcli.source.code import Code
+    from gradcli.source.codes import CODES
 
     if code is None:
         write("\n".join(f"{c.code}  {c.title}" for c in CODES.values()))
@@ -42,5 +44,5 @@ def page(found: object) -> str:
 
     c: object = found
     title, meaning, example, fix = (getattr(c, name) for name in ("title", "meaning", "example", "fix"))
-    parts = [f"{getattr(c, 'code')}: {title}", meaning, "Example:\n" + indent(example.rstrip(), "    "), "Fix: " + fix]
+    parts = [f"{c.code}: {title}", meaning, "Example:\n" + indent(example.rstrip(), "    "), "Fix: " + fix]
     return "\n\n".join(part.strip() for part in parts if part.strip())

@@ -49,7 +49,9 @@ def _version(wanted: bool) -> None:
 
 def gradcli(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Evaluate and differentiate computational graphs exactly as PyTorch's autograd does, without PyTorch."""
     if context.invoked_subcommand is None:
@@ -92,7 +94,7 @@ def invoke(arguments: list[str]) -> int:
         return WRONG
     except (BrokenPipeError, KeyboardInterrupt):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever is left is a fault of gradcli, never a traceback
+    except Exception as error:
         _report_fault(error)
         return FAULT
 
@@ -101,7 +103,9 @@ def _report(error: Exception) -> None:
     from gradcli.cli.streams import report
     from gradcli.errors import OpError, SpecError
 
-    report(error.diagnostics if isinstance(error, SpecError) else [error.at(None)] if isinstance(error, OpError) else [])
+    report(
+        error.diagnostics if isinstance(error, SpecError) else [error.at(None)] if isinstance(error, OpError) else []
+    )
 
 
 def _report_fault(error: Exception) -> None:
@@ -117,4 +121,3 @@ def _report_fault(error: Exception) -> None:
         f"  command: gradcli {' '.join(sys.argv[1:])}\n"
         "This is a fault of gradcli, not of your spec. Please report these lines together with the spec.\n"
     )
-

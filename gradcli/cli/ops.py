@@ -13,7 +13,9 @@ EXAMPLE = "Example: gradcli ops atan2"
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="An op under any of its names; without one, all are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An op under any of its names; without one, all are listed.")
+    ] = None,
     quiet: QUIET = False,
     color: COLOR = Color.auto,
 ) -> int:

@@ -13,10 +13,14 @@ SPECS = Annotated[list[str], typer.Argument(metavar="SPEC…", help="Specs: YAML
 SPEC = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML or JSON file; - is standard input.")]
 QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Print no results; diagnostics and the exit code remain.")]
 ALLOW = Annotated[
-    list[Path] | None, typer.Option("--allow-path", metavar="DIR", help="A folder outside the spec's whose files may be read.")
+    list[Path] | None,
+    typer.Option("--allow-path", metavar="DIR", help="A folder outside the spec's whose files may be read."),
 ]
 MEMORY = Annotated[
-    str | None, typer.Option("--max-memory", metavar="SIZE", help="Most memory to use, as 500M or 2GiB. [default: 3/4 of the machine's]")
+    str | None,
+    typer.Option(
+        "--max-memory", metavar="SIZE", help="Most memory to use, as 500M or 2GiB. [default: 3/4 of the machine's]"
+    ),
 ]
 STEPS = Annotated[int, typer.Option("--max-steps", metavar="N", min=1, help="Most turns of all loops together.")]
 MAX_STEPS = 10_000_000

@@ -51,7 +51,9 @@ def arrays(report: RunReport) -> dict[str, Any]:
     """Return the tensors and grads of a report by name; numbers that are no tensors are 0-d arrays."""
     import numpy as np
 
-    found = {row.name: np.asarray(row.value) for row in report.tensors if row.kind != "number" or _is_numeric(row.value)}
+    found = {
+        row.name: np.asarray(row.value) for row in report.tensors if row.kind != "number" or _is_numeric(row.value)
+    }
     return found | {f"{row.name}.grad": np.asarray(row.grad) for row in report.tensors if row.grad is not None}
 
 

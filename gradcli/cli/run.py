@@ -30,24 +30,37 @@ class Format(StrEnum):
 def command(
     specs: SPECS,
     backward: Annotated[
-        list[str] | None, typer.Option("--backward", "-b", metavar="EXPR", help="Differentiate this instead of the spec's steps.")
+        list[str] | None,
+        typer.Option("--backward", "-b", metavar="EXPR", help="Differentiate this instead of the spec's steps."),
     ] = None,
     seed_vector: Annotated[
         list[str] | None,
-        typer.Option("--seed-vector", "-v", metavar="FORM", help="v of the --backward before it: an expression, a literal or @file.npy."),
+        typer.Option(
+            "--seed-vector",
+            "-v",
+            metavar="FORM",
+            help="v of the --backward before it: an expression, a literal or @file.npy.",
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=FORM", help="Replace an input or parameter.")
     ] = None,
-    freeze: Annotated[list[str] | None, typer.Option("--freeze", metavar="NAME", help="Make a parameter require no grad.")] = None,
+    freeze: Annotated[
+        list[str] | None, typer.Option("--freeze", metavar="NAME", help="Make a parameter require no grad.")
+    ] = None,
     retain_grad: Annotated[
-        list[str] | None, typer.Option("--retain-grad", metavar="NAME", help="Keep the grad of a tensor that is no leaf.")
+        list[str] | None,
+        typer.Option("--retain-grad", metavar="NAME", help="Keep the grad of a tensor that is no leaf."),
     ] = None,
     no_grad: Annotated[bool, typer.Option("--no-grad", help="Forward only: leave out the backward steps.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Show the parts of expressions too.")] = False,
-    select: Annotated[str | None, typer.Option("--select", metavar="NAME", help="Print one value, or NAME.grad.")] = None,
+    select: Annotated[
+        str | None, typer.Option("--select", metavar="NAME", help="Print one value, or NAME.grad.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
-    precision: Annotated[int, typer.Option("--precision", metavar="N", min=0, max=17, help="Digits after the point in tables.")] = 4,
+    precision: Annotated[
+        int, typer.Option("--precision", metavar="N", min=0, max=17, help="Digits after the point in tables.")
+    ] = 4,
     full: Annotated[bool, typer.Option("--full", help="Print large tensors whole.")] = False,
     output: Annotated[
         Path | None,

@@ -1,0 +1,1 @@
+"""The graph: a spec as a DAG, evaluated or inferred."""

@@ -14,14 +14,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcli.autograd import backward as autograd
 from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import AutogradError, BindError, GradcliError, LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
 from gradcli.graph.graph import (
-    Alias, Apply, Arg, BackwardStep, Block, Branch, Choose, Data, Graph, LeafValue, Literal, Logical, Loop, Mark, Pack, Ref,
-    Statement, Step, TensorForm, Unpack, ZeroGradStep,
+    Alias,
+    Apply,
+    Arg,
+    Block,
+    Branch,
+    Choose,
+    Data,
+    Graph,
+    LeafValue,
+    Literal,
+    Logical,
+    Loop,
+    Mark,
+    Pack,
+    Ref,
+    Statement,
+    Step,
+    TensorForm,
+    Unpack,
 )  # fmt: skip
 from gradcli.graph.literal import array_of
 from gradcli.ops import _random, operators
@@ -367,8 +383,9 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Evaluate a graph and its backward steps; `overrides` are arrays for inputs and parameters by name.
 
-    Without `steps` only their outputs are computed, and nothing is differentiated. What fails ends the evaluation: the error is in the result, beside all that was finished before it. `expect` is called
-    with (evaluator, expectations) after each step and at the end.
+    Without `steps` only their outputs are computed, and nothing is differentiated. What fails ends the evaluation: the error
+    is in the result, beside all that was finished before it. `expect` is called with (evaluator, expectations) after each
+    step and at the end.
     """
     from gradcli.graph.steps import compute_outputs, run_step
 

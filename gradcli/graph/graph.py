@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal as OneOf, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+from typing import Literal as OneOf
 
 from gradcli.source.span import Span
 

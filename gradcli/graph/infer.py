@@ -10,7 +10,20 @@ from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
 from gradcli.graph.evaluate import LEAF, Evaluator, Limits, located, settings
-from gradcli.graph.graph import Apply, BackwardStep, Block, Branch, Choose, Graph, LeafValue, Logical, Loop, Mark, Statement, Unpack
+from gradcli.graph.graph import (
+    Apply,
+    BackwardStep,
+    Block,
+    Branch,
+    Choose,
+    Graph,
+    LeafValue,
+    Logical,
+    Loop,
+    Mark,
+    Statement,
+    Unpack,
+)
 from gradcli.graph.symbol import Symbol
 from gradcli.ops import registry
 from gradcli.ops._budget import BUDGET, Budget, resident_bytes
@@ -47,7 +60,9 @@ class Inference(Evaluator):
         """Infer leaves, statements and steps."""
         for leaf in self.graph.leaves:
             self.leaf(leaf)
-        self.slots = [Symbol(None) if made and value is None else value for made, value in zip(self.made, self.slots, strict=True)]
+        for leaf in self.graph.leaves:
+            if self.slots[leaf.slot] is None:
+                self.slots[leaf.slot] = Symbol(None)
         self.run(self.graph.statements)
         for step in self.graph.steps:
             if isinstance(step, BackwardStep):
@@ -85,7 +100,7 @@ class Inference(Evaluator):
             except OpError as error:
                 self._note(located(self.hinted(error, statement), statement.span))
                 self._spoil(statement)
-            except Exception:  # noqa: BLE001 - a rule that looks at values cannot judge a symbol
+            except Exception:
                 self._spoil(statement)
 
     def _spoil(self, statement: Statement) -> None:
@@ -187,7 +202,7 @@ class Inference(Evaluator):
             self._note(error)
         except OpError as error:
             self._note(located(error, step.outputs[0].span if step.outputs else step.span))
-        except Exception:  # noqa: BLE001 - what looks at values cannot be judged here
+        except Exception:
             return
 
     def _seed(self, form: Any, output: Any) -> Any:

@@ -35,7 +35,7 @@ def graded(evaluator: Evaluator) -> dict[str, Tensor]:
     for name in graph.declared:
         value = evaluator.slots[graph.names[name]]
         for suffix, tensor in enumerate(value) if isinstance(value, tuple) else ((None, value),):
-            if isinstance(tensor, Tensor) and (tensor.requires_grad and tensor.is_leaf or tensor.retains_grad):
+            if isinstance(tensor, Tensor) and ((tensor.requires_grad and tensor.is_leaf) or tensor.retains_grad):
                 found[name if suffix is None else f"{name}[{suffix}]"] = tensor
     return found
 

@@ -14,7 +14,6 @@ from gradcli.ops._op import Op
 from gradcli.ops._promotion import as_dtype, dtype_name
 from gradcli.ops.registry import Results
 
-
 RESULT_DTYPES = {
     "indices": "int64", "inverse_indices": "int64", "counts": "int64", "rank": "int64", "exponent": "int32", "info": "int32",
     "pivots": "int32", "mask": "bool",

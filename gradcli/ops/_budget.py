@@ -63,5 +63,6 @@ def allow(shape: Any, itemsize: int = 8) -> None:
     if needed + resident_bytes() > budget.max_bytes:
         raise LimitError(
             f"a tensor of shape {list(shape)} takes {needed / 2**20:,.0f} MiB; with what is in use that is more than the limit "
-            f"of {budget.max_bytes / 2**20:,.0f} MiB", code="GC901", hint="raise it with --max-memory, or make the tensor smaller",
+            f"of {budget.max_bytes / 2**20:,.0f} MiB",
+            code="GC901", hint="raise it with --max-memory, or make the tensor smaller",
         )  # fmt: skip

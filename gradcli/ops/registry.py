@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FAMILIES = (
     "norm", "statistics", "quantile", "calculus", "special", "polynomial", "counting",
     "arithmetic", "clamping", "comparison", "exponential", "magnitude", "rounding", "scan", "selection", "trigonometric",
-    "creation", "views", "expansion", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing", "scatter", "replacement",
+    "creation", "views", "expansion", "parts", "slicing", "windows", "joining", "copies", "rearrange", "indexing",
+    "scatter", "replacement",
     "scatter_reduction", "subscript", "conversion", "sampling", "taper", "reduction",
     "product", "contraction", "chain", "distance", "triangular", "factorization", "solving", "spectrum",
     "householder", "linalg", "fft",

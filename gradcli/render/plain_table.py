@@ -52,11 +52,11 @@ def _value(row: TensorRow, options: PrintOptions) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: int | None = None) -> Iterator[str]:
     """Yield the lines of a table: heads, a rule, and cells of one or more lines; column `right` is right-aligned."""
     listed = list(rows)
-    widths = [max(_width(cell) for cell in column) for column in zip(heads, *listed, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(heads, *listed, strict=True)]
     yield _line(heads, widths, right)
     yield "─" * min(sum(widths) + 2 * len(widths) - 1, LONGEST_RULE)
     for row in listed:
-        if not any("\n" in cell for cell in row):
+        if "\n" not in "".join(row):
             yield _line(row, widths, right)
             continue
         cells = [cell.split("\n") for cell in row]
@@ -67,7 +67,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: int | None
 def _line(cells: Sequence[str], widths: Sequence[int], right: int | None) -> str:
     padded = []
     for at, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        space = " " * (width - _width(cell))
+        space = " " * (width - (len(cell) if cell.isascii() else _width(cell)))
         padded.append(space + cell if at == right else cell + space)
     return "  ".join(padded)
 

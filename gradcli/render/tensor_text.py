@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,12 +59,18 @@ def _suffixes(array: np.ndarray, options: PrintOptions, requires_grad: bool, gra
         implied = (options.default_dtype,)
         if array.ndim != 1:
             yield f"size={array.shape}"
-    if array.dtype.name not in implied:
-        yield f"dtype=torch.{array.dtype.name}"
+    name = _dtype_name(array.dtype)
+    if name not in implied:
+        yield f"dtype=torch.{name}"
     if grad_fn is not None:
         yield f"grad_fn=<{grad_fn}>"
     elif requires_grad:
         yield "requires_grad=True"
+
+
+@cache
+def _dtype_name(dtype: np.dtype[Any]) -> str:
+    return dtype.name  # NumPy puts it together each time
 
 
 def _with_suffixes(text: str, suffixes: Iterator[str], margin: int, indent: int, options: PrintOptions) -> str:
@@ -171,25 +178,25 @@ def _joined(real: str, imaginary: str) -> str:
 
 
 def _float_texts(flat: np.ndarray, options: PrintOptions) -> _Texts:
-    counted = np.isfinite(flat) & (flat != 0)
-    pattern, point = _float_pattern(flat[counted].astype(np.float64), options.precision)
-    spell = pattern.format
-    items = [spell(item) for item in flat.tolist()]
+    numbers: list[float] = flat.tolist()
+    counted = [at for at, number in enumerate(numbers) if number and math.isfinite(number)]
+    pattern, point = _float_pattern([numbers[at] for at in counted], options.precision)
+    items = list(map(pattern.format, numbers))
     if point:
         items = [item + "." if item[-1] not in "fn" else item for item in items]
-    width = max((len(item) for item, counts in zip(items, counted.tolist(), strict=True) if counts), default=1)
+    width = max((len(items[at]) for at in counted), default=1)
     return _Texts([item.rjust(width) for item in items], width)
 
 
-def _float_pattern(values: np.ndarray, precision: int) -> tuple[str, bool]:
+def _float_pattern(values: list[float], precision: int) -> tuple[str, bool]:
     """The format of one number and whether a point follows, by PyTorch's rules for the finite nonzero values."""
-    if values.size == 0:
+    if not values:
         return "{:.0f}", True
-    sizes = np.abs(values)
-    smallest, largest = float(sizes.min()), float(sizes.max())
+    sizes = list(map(abs, values))
+    smallest, largest = min(sizes), max(sizes)
     if largest / smallest > 1000.0 or largest > 1.0e8 or smallest < 1.0e-4:
         return f"{{:.{precision}e}}", False
-    if bool((values == np.ceil(values)).all()):
+    if all(map(float.is_integer, values)):
         return "{:.0f}", True
     return f"{{:.{precision}f}}", False
 

@@ -67,7 +67,16 @@ def row(name: str, kind: Kind, op: str | None, value: Any) -> TensorRow:
         return number_row(name, value, op)
     grad_fn = None if value.grad_fn is None else value.grad_fn.name()
     return TensorRow(
-        name, kind, op, value.shape, str(value.dtype), value.requires_grad, value.is_leaf, grad_fn, value.numpy(), value.grad
+        name,
+        kind,
+        op,
+        value.shape,
+        str(value.dtype),
+        value.requires_grad,
+        value.is_leaf,
+        grad_fn,
+        value.numpy(),
+        value.grad,
     )
 
 

@@ -9,7 +9,20 @@ from gradcli.autograd.grad_fn import AccumulateGrad
 from gradcli.autograd.tensor import Tensor
 from gradcli.graph.evaluate import Evaluation
 from gradcli.graph.graph import (
-    Alias, Apply, Arg, BackwardStep, Block, Branch, Choose, Logical, Loop, Mark, Pack, Ref, Statement, Unpack,
+    Alias,
+    Apply,
+    Arg,
+    BackwardStep,
+    Block,
+    Branch,
+    Choose,
+    Logical,
+    Loop,
+    Mark,
+    Pack,
+    Ref,
+    Statement,
+    Unpack,
 )  # fmt: skip
 from gradcli.report.collect import op_name
 from gradcli.report.graph import ForwardNode, GraphReport, Leaf, walk_backward
@@ -63,7 +76,11 @@ def _made_by(statements: Iterable[Statement]) -> Iterator[tuple[int, list[int]]]
         elif isinstance(statement, Branch | Loop):
             inner = list(inner_slots(statement))
             used = [slot for slot in used_slots(statement) if slot not in inner]
-            outs = [m[0] for m in statement.merged] if isinstance(statement, Branch) else [c.outside for c in statement.carry]
+            outs = (
+                [m[0] for m in statement.merged]
+                if isinstance(statement, Branch)
+                else [c.outside for c in statement.carry]
+            )
             for out in outs:
                 yield out, used
 

@@ -26,9 +26,7 @@ def check(evaluator: Evaluator, expectation: Expectation, step: str | None = Non
     with recording(False):
         subject = _subject(evaluator, expectation)
         found = [_check_key(evaluator, expectation, subject, key) for key in expectation.checks]
-    return [
-        Mismatch(m.name, m.key, m.expected, m.found, m.span, m.deviation, step) for m in found if m is not None
-    ]
+    return [Mismatch(m.name, m.key, m.expected, m.found, m.span, m.deviation, step) for m in found if m is not None]
 
 
 def _subject(evaluator: Evaluator, expectation: Expectation) -> Any:
@@ -71,7 +69,9 @@ def _check_values(evaluator: Evaluator, expectation: Expectation, subject: Any, 
     return None if apart is None else Mismatch(expectation.name, key, expected, actual, expectation.span, apart)
 
 
-def _mismatch(evaluator: Evaluator, expectation: Expectation, key: str, form: TensorForm | None, found: Any) -> Mismatch:
+def _mismatch(
+    evaluator: Evaluator, expectation: Expectation, key: str, form: TensorForm | None, found: Any
+) -> Mismatch:
     expected = None if form is None else _array(evaluator.form(form))
     return Mismatch(expectation.name, key, expected, None if found is None else _array(found), expectation.span)
 

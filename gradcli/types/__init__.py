@@ -1,0 +1,1 @@
+"""Types: what a value is before it has numbers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 Category = Literal["bool", "int", "float", "complex"]
@@ -65,7 +65,7 @@ def number_dtype(value: bool | int | float | complex) -> str:
     return DEFAULT.get() if isinstance(value, float) else default_complex()
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote_types(a: str, b: str) -> str:
     """Return the smallest dtype that both dtypes convert to, as `torch.promote_types` does.
 
@@ -76,7 +76,7 @@ def promote_types(a: str, b: str) -> str:
     low, high = sorted((BY_NAME[a], BY_NAME[b]), key=lambda d: ("bool", "int", "float", "complex").index(d.category))
     if low.category != high.category:
         return "complex128" if high.name == "complex64" and low.name == "float64" else high.name
-    small, large = sorted((low, high), key=lambda d: d.itemsize)
+    large = max(low, high, key=lambda d: d.itemsize)
     if "uint8" in (a, b) and large.itemsize == 1:
         return "int16"
     return large.name
