@@ -15,6 +15,7 @@ import numpy as np
 
 from gradcli.autograd.grad_fn import AccumulateGrad, Edge, GradFn
 from gradcli.autograd.tensor import Tensor, is_recording, recording
+from gradcli.ops import operators
 from gradcli.ops.reduction import sum_to_size
 
 Node = GradFn | AccumulateGrad
@@ -28,7 +29,7 @@ def run(roots: Sequence[Root], *, keep: bool, record: bool, wanted: Sequence[Edg
     wanted edges run, and their cotangents are returned (None: not reached). `record` makes the pass itself
     differentiable.
     """
-    with recording(record), np.errstate(all="ignore"):
+    with recording(record), operators.formulas(record), np.errstate(all="ignore"):
         waiting = _dependencies([node for (node, _), _ in roots if node is not None])
         needed = None if wanted is None else _reaching(waiting, {node for node, _ in wanted})
         found: dict[Edge, Any] = {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from gradcli.errors import BindError
-from gradcli.ops import registry
+from gradcli.ops import arithmetic, registry
 
 PUBLIC = {
     "add": "torch.add", "sub": "torch.sub", "mul": "torch.mul", "truediv": "torch.div", "floordiv": "torch.floor_divide",
@@ -24,6 +26,19 @@ SYMBOLS = {
 NUMBERS = (bool, int, float, complex)
 MAX_BITS = 4096
 _COMMUTE = {"add", "mul"}
+_SCALAR_FORMS = {"add": "add_scalar", "sub": "sub_scalar", "mul": "mul_scalar", "truediv": "div_scalar"}
+IN_FORMULA: ContextVar[bool] = ContextVar("in_formula", default=False)
+"""Whether the formulas of a recorded backward pass run, which PyTorch writes in C++."""
+
+
+@contextmanager
+def formulas(enabled: bool) -> Iterator[None]:
+    """Give operators with numbers their C++ meaning inside."""
+    token = IN_FORMULA.set(enabled)
+    try:
+        yield
+    finally:
+        IN_FORMULA.reset(token)
 _REFLECTED_COMPARISON = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
@@ -47,9 +62,22 @@ def apply(name: str, args: Sequence[Any]) -> Any:
         return _getitem(*args)
     if not any(map(is_tensor, args)):
         return _on_numbers(name, args)
+    if name in _SCALAR_FORMS and IN_FORMULA.get():
+        return _in_formula(name, *args)
     if len(args) == 2 and not is_tensor(args[0]):
         return _number_first(name, *args)
     return registry.call(PUBLIC[name], args, {})
+
+
+def _in_formula(name: str, x: Any, y: Any) -> Any:
+    """Return what C++ makes of an operator with a number: an op of its own (`mul.Scalar` for `2 * x`)."""
+    if type(y) in NUMBERS:
+        return getattr(arithmetic, _SCALAR_FORMS[name])(x, y)
+    if type(x) in NUMBERS and name in _COMMUTE:
+        return getattr(arithmetic, _SCALAR_FORMS[name])(y, x)
+    if not is_tensor(x):
+        return _number_first(name, x, y)
+    return registry.call(PUBLIC[name], (x, y), {})
 
 
 def _number_first(name: str, x: Any, y: Any) -> Any:

@@ -9,6 +9,7 @@ from gradcli.autograd.tensor import Tensor
 from gradcli.graph.evaluate import LEAF, Evaluation, StepResult
 from gradcli.graph.graph import Graph, ZeroGradStep
 from gradcli.ops import operators, registry
+from gradcli.ops._promotion import dtype_name
 from gradcli.report.run import BackwardRow, Kind, RunReport, StepRow, TensorRow, ZeroGradRow, number_row
 
 
@@ -71,7 +72,7 @@ def row(name: str, kind: Kind, op: str | None, value: Any) -> TensorRow:
         kind,
         op,
         value.shape,
-        str(value.dtype),
+        dtype_name(value),
         value.requires_grad,
         value.is_leaf,
         grad_fn,

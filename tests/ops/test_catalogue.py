@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from inspect import signature
 from typing import Any
@@ -23,18 +23,15 @@ from gradcli.ops._op import Composite, Op
 from gradcli.ops._samples import Sample
 from gradcli.render.ops_text import render_op
 from tests.ops.cases import CASES, results, samples_of
+from tests.ops.structured import STRUCTURED
 
 registry.load()
 PUBLIC = {id(overload.record) for overloads in registry.OVERLOADS.values() for overload in overloads}
 NAMES = sorted(registry.OVERLOADS)
-UNTRIED: dict[str, str] = {
-    "grad": "autograd.grad takes results of ops; tests/autograd holds it",
-    "ctc_loss": "PyTorch's gradient is that for normalized log probabilities; tests/conformance holds it",
-    "_ctc_loss": "PyTorch's gradient is that for normalized log probabilities; tests/conformance holds it",
-    "_ctc_loss_backward": "PyTorch has no second derivative of it",
-    "_embedding_bag_backward": "PyTorch has no second derivative of it",
-}
+ELSEWHERE = {"grad": "autograd.grad takes results of ops; tests/autograd/test_higher.py holds it"}
 """Records that no generated test can try, and what tries them instead."""
+BY_HAND = {id(overload.record) for name in STRUCTURED for overload in registry.overloads(name.partition(" ")[0])}
+"""Records that tests/ops/test_structured.py tries."""
 
 
 def takes(record: Op | Composite, count: int) -> bool:
@@ -50,23 +47,37 @@ def takes(record: Op | Composite, count: int) -> bool:
 
 def test_every_composite_of_tensors_has_samples() -> None:
     """What takes a tensor and is computed from other ops is tried by the generated tests."""
-    composites = [r for r in registry.records() if isinstance(r, Composite)]
+    composites = [r for r in registry.records() if isinstance(r, Composite) and id(r) not in BY_HAND]
     taking = [r for r in composites if any(p.kind.startswith("Tensor") for p in r.signature.params)]
     untried = {r.name for r in taking if not any(isinstance(s, Sample) for s in samples_of(r))}
-    assert untried - set(UNTRIED) == set()
+    assert untried - set(ELSEWHERE) == set()
 
 
 def test_every_derivative_is_tried() -> None:
     """Each op with a derivative has samples, or leaves a node in the first or second derivative of another's."""
-    ran = {id(case.record) for case in CASES}
+    ran = {id(case.record) for case in CASES} | BY_HAND
+    for inputs, outputs in (*drawn_calls(), *structured_calls()):
+        differentiable = [t for t in outputs if t.requires_grad]
+        ran |= nodes_below(differentiable)
+        if differentiable:
+            ran |= nodes_below(first_gradients(differentiable, inputs))
+    untried = {r.name for r in registry.records() if isinstance(r, Op) and r.vjp and id(r) not in ran}
+    assert untried == set()
+
+
+def drawn_calls() -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Yield the tensors of every sample and what its record gives."""
     for case in CASES:
         drawn = case.draw()
-        outputs = [t for t in results(case.call(drawn.args, drawn.kwargs)) if t.requires_grad]
-        ran |= nodes_below(outputs)
-        if outputs:
-            ran |= nodes_below(first_gradients(outputs, drawn.tensors))
-    untried = {r.name for r in registry.records() if isinstance(r, Op) and r.vjp and id(r) not in ran}
-    assert untried - set(UNTRIED) == set()
+        yield drawn.tensors, results(case.call(drawn.args, drawn.kwargs))
+
+
+def structured_calls() -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Yield the tensors of every structured call and what it gives."""
+    draws = np.random.RandomState(0)
+    for function, shapes in STRUCTURED.values():
+        inputs = [Tensor(draws.uniform(-1, 1, shape), True) for shape in shapes]
+        yield inputs, results(function(*inputs))
 
 
 def nodes_below(tensors: Sequence[Tensor | None]) -> set[int]:

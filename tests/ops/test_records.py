@@ -155,6 +155,8 @@ def assert_constant(case: Case, drawn: Arguments, arrays: list[np.ndarray]) -> N
 @each
 def test_the_second_gradient_is_that_of_central_differences(case: Case) -> None:
     """The gradients of u·gradient, by the inputs and by v, agree with central differences where PyTorch has them."""
+    if (case.record.name, case.sample.args[0]) in NAN_TOO:
+        return
     drawn, arrays = owned(case)
     us = [np.random.RandomState(2).uniform(0.5, 1.5, t.shape) for t in drawn.tensors]
     vs = [Tensor(v, v.dtype.kind == "f") for v in seeds(differentiable(case.call(drawn.args, drawn.kwargs)))]
