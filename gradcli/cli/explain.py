@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def page(found: object) -> str:
     """Return the page of a code."""
     from textwrap import indent
 
-    c: object = found
+    c: Any = found
     title, meaning, example, fix = (getattr(c, name) for name in ("title", "meaning", "example", "fix"))
     parts = [f"{c.code}: {title}", meaning, "Example:\n" + indent(example.rstrip(), "    "), "Fix: " + fix]
     return "\n\n".join(part.strip() for part in parts if part.strip())

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -95,15 +95,17 @@ LEAF = "leaf"
 class Evaluator:
     """Runs statements over slots; one object is one evaluation."""
 
+    METHODS: ClassVar[dict[type, str]] = {
+        Apply: "_apply", Alias: "_alias", Mark: "_mark", Choose: "_choose", Logical: "_logical", Branch: "_branch",
+        Loop: "_loop", Unpack: "_unpack",
+    }  # fmt: skip
+    """What runs a statement, by name: an object with its own bound methods is a cycle, and would keep all values alive."""
+
     def __init__(self, graph: Graph, limits: Limits) -> None:
         self.graph, self.limits = graph, limits
         self.slots: list[Any] = [None] * len(graph.values)
         self.made: list[str | None] = [None] * len(graph.values)
         self.turns = 0
-        self.run_statement: dict[type, Callable[[Any], None]] = {
-            Apply: self._apply, Alias: self._alias, Mark: self._mark, Choose: self._choose, Logical: self._logical,
-            Branch: self._branch, Loop: self._loop, Unpack: self._unpack,
-        }  # fmt: skip
 
     def read(self, arg: Arg) -> Any:
         """Return what an argument stands for."""
@@ -115,10 +117,10 @@ class Evaluator:
 
     def run(self, statements: Sequence[Statement]) -> None:
         """Run statements in order; raise SpecError at the place of the one that fails."""
-        table = self.run_statement
+        methods = self.METHODS
         for statement in statements:
             try:
-                table[type(statement)](statement)
+                getattr(self, methods[type(statement)])(statement)
             except OP_ERRORS as error:
                 raise located(self.hinted(error, statement), statement.span) from error
 

@@ -91,7 +91,7 @@ class Inference(Evaluator):
         """Infer statements in order; what fails is noted and unknown."""
         for statement in statements:
             try:
-                self.run_statement[type(statement)](statement)
+                getattr(self, self.METHODS[type(statement)])(statement)
             except SpecError as error:
                 self._note(error)
                 self._spoil(statement)

@@ -1023,9 +1023,19 @@ DECLARED: dict[str, str] = {
     "torch.zeros": "ops.creation",
     "torch.zeros_like": "ops.creation",
 }
-ATTRIBUTES: frozenset[str] = frozenset(["H", "T", "data", "imag", "mH", "mT", "real"])
+ATTRIBUTES: frozenset[str] = frozenset(
+    {
+        "H",
+        "T",
+        "data",
+        "imag",
+        "mH",
+        "mT",
+        "real",
+    }
+)
 RESULTS: frozenset[str] = frozenset(
-    [
+    {
         "L",
         "LU",
         "P",
@@ -1076,5 +1086,5 @@ RESULTS: frozenset[str] = frozenset(
         "tau",
         "values",
         "var",
-    ]
+    }
 )

@@ -96,6 +96,28 @@ STRUCTURED: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = 
         lambda x, points: call("nn.functional.grid_sample", x, grid(points), align_corners=True),
         ((1, 1, 4, 4), (1, 2, 2, 2)),
     ),
+    "torch.grid_sampler_3d": (
+        lambda x, points: call("torch.grid_sampler_3d", x, grid(points), 0, 0, True),
+        ((1, 1, 3, 3, 3), (1, 1, 2, 2, 3)),
+    ),
+    "torch.adaptive_max_pool1d": (
+        lambda x: call("torch.adaptive_max_pool1d", x, 2)[0],
+        ((1, 2, 5),),
+    ),
+    "nn.functional.adaptive_max_pool1d_with_indices": (
+        lambda x: call("nn.functional.adaptive_max_pool1d_with_indices", x, 2)[0], ((1, 5),),
+    ),
+    "nn.functional.adaptive_max_pool2d_with_indices": (
+        lambda x: call("nn.functional.adaptive_max_pool2d_with_indices", x, 2)[0], ((1, 3, 3),),
+    ),
+    "nn.functional.adaptive_max_pool3d_with_indices": (
+        lambda x: call("nn.functional.adaptive_max_pool3d_with_indices", x, 2)[0], ((1, 3, 3, 3),),
+    ),
+    "torch.max_pool1d_with_indices": (lambda x: call("torch.max_pool1d_with_indices", x, 2)[0], ((1, 2, 5),)),
+    "torch.lu": (lambda a: call("torch.lu", dominant(a))[0], ((3, 3),)),
+    "torch.ctc_loss": (
+        lambda x: call("torch.ctc_loss", log_probabilities(x), TARGETS, *LENGTHS, reduction=2), ((6, 2, 4),),
+    ),
     "torch.istft": (
         lambda x: call("torch.istft", call("torch.stft", x, 4, return_complex=True, window=Tensor(np.ones(4))), 4,
                        window=Tensor(np.ones(4))),

@@ -28,7 +28,11 @@ from tests.ops.structured import STRUCTURED
 registry.load()
 PUBLIC = {id(overload.record) for overloads in registry.OVERLOADS.values() for overload in overloads}
 NAMES = sorted(registry.OVERLOADS)
-ELSEWHERE = {"grad": "autograd.grad takes results of ops; tests/autograd/test_higher.py holds it"}
+ELSEWHERE = {
+    "grad": "autograd.grad takes results of ops; tests/autograd/test_higher.py holds it",
+    "geqrf": "PyTorch has no derivative of it; test_structured.py holds its values",
+    "matrix_rank": "a whole number; test_structured.py holds it",
+}
 """Records that no generated test can try, and what tries them instead."""
 BY_HAND = {id(overload.record) for name in STRUCTURED for overload in registry.overloads(name.partition(" ")[0])}
 """Records that tests/ops/test_structured.py tries."""
@@ -54,15 +58,16 @@ def test_every_composite_of_tensors_has_samples() -> None:
 
 
 def test_every_derivative_is_tried() -> None:
-    """Each op with a derivative has samples, or leaves a node in the first or second derivative of another's."""
+    """Each op with a derivative has samples, or leaves a node in the derivatives of another's up to the third."""
     ran = {id(case.record) for case in CASES} | BY_HAND
     for inputs, outputs in (*drawn_calls(), *structured_calls()):
         differentiable = [t for t in outputs if t.requires_grad]
         ran |= nodes_below(differentiable)
         if differentiable:
-            ran |= nodes_below(first_gradients(differentiable, inputs))
+            first = [g for g in first_gradients(differentiable, inputs) if g is not None and g.requires_grad]
+            ran |= nodes_below(first) | nodes_below(first_gradients(first, inputs) if first else ())
     untried = {r.name for r in registry.records() if isinstance(r, Op) and r.vjp and id(r) not in ran}
-    assert untried == set()
+    assert untried - set(ELSEWHERE) == set()
 
 
 def drawn_calls() -> Iterator[tuple[list[Tensor], list[Tensor]]]:

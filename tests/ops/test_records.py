@@ -29,6 +29,8 @@ CUT = dict.fromkeys(VALUES_ONLY, "PyTorch gives its values and no derivative") |
     "detach": "its very purpose is to hide the derivative"
 }
 """Records whose results depend on their inputs and do not say so."""
+NAN_TOO = {("pow", "0.0"): "at 0 ** y PyTorch's second derivative is NaN"}
+"""Records and first arguments where the second derivative is not that of the mathematics, as in PyTorch."""
 WIDE = {
     "float_power": "computes in float64 whatever it is given",
     "double": "converts to float64",
@@ -155,7 +157,7 @@ def assert_constant(case: Case, drawn: Arguments, arrays: list[np.ndarray]) -> N
 @each
 def test_the_second_gradient_is_that_of_central_differences(case: Case) -> None:
     """The gradients of u·gradient, by the inputs and by v, agree with central differences where PyTorch has them."""
-    if (case.record.name, case.sample.args[0]) in NAN_TOO:
+    if (case.record.name, repr(case.sample.args[0])) in NAN_TOO:
         return
     drawn, arrays = owned(case)
     us = [np.random.RandomState(2).uniform(0.5, 1.5, t.shape) for t in drawn.tensors]

@@ -12,7 +12,7 @@ from gradcli.autograd.tensor import Tensor
 from gradcli.errors import AutogradError
 from tests.ops.cases import results, settings
 from tests.ops.differences import differences, projection
-from tests.ops.structured import STRUCTURED
+from tests.ops.structured import STRUCTURED, call
 
 
 def weights(tensors: list[Tensor], seed: int) -> list[np.ndarray]:
@@ -20,7 +20,7 @@ def weights(tensors: list[Tensor], seed: int) -> list[np.ndarray]:
     return [draws.uniform(0.5, 1.5, t.shape) for t in tensors]
 
 
-ONCE = {"nn.functional.ctc_loss"}
+ONCE = {"nn.functional.ctc_loss", "torch.ctc_loss"}
 """Ops for which PyTorch has no second derivative either."""
 
 
@@ -65,3 +65,18 @@ def second(gs: list[Tensor], inputs: list[Tensor]) -> Sequence[Tensor | None]:
     if not chosen:
         return [None] * len(inputs)
     return grad([g for g, _ in chosen], inputs, [u for _, u in chosen], allow_unused=True)
+
+
+def test_a_rank_counts_independent_rows() -> None:
+    """matrix_rank is NumPy's."""
+    a = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
+    assert call("linalg.matrix_rank", Tensor(a)).item() == np.linalg.matrix_rank(a) == 2
+
+
+def test_geqrf_holds_the_reflectors_of_q() -> None:
+    """householder_product of geqrf's results is Q, and the upper triangle is R."""
+    a = np.random.RandomState(0).uniform(-1, 1, (4, 3))
+    packed, tau = call("torch.geqrf", Tensor(a))
+    q, r = call("linalg.householder_product", packed, tau), np.triu(packed.data[:3])
+    np.testing.assert_allclose(q.data @ r, a, atol=1e-12)
+    np.testing.assert_allclose(q.data.T @ q.data, np.eye(3), atol=1e-12)

@@ -26,7 +26,8 @@ def text() -> str:
 
 
 def _set(name: str, items: frozenset[str]) -> str:
-    return f"{name}: frozenset[str] = frozenset(\n    {sorted(items)!r}\n)"
+    listed = "".join(f"        {item!r},\n" for item in sorted(items))
+    return f"{name}: frozenset[str] = frozenset(\n    {{\n{listed}    }}\n)"
 
 
 if __name__ == "__main__":
