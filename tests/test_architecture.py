@@ -172,3 +172,12 @@ def test_running_a_spec_imports_no_optional_package() -> None:
     """A run that needs no special function imports no scipy, and none imports torch."""
     found = loaded("import gradcli; gradcli.run({'parameters': {'x': 2.0}, 'ops': {'y': 'x * x'}, 'backward': 'y'})")
     assert not found & {"scipy", "torch", "safetensors", "rich", "typer"}
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_verb_imports_what_it_uses(verb: str) -> None:
+    """Off a terminal a command loads one verb, and neither rich nor what only mistakes and output files need."""
+    found = loaded("gradcli", verb, "specs/basics/one_layer.yaml")
+    verbs = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__", "main", "options", "streams"}
+    assert {name for name in verbs if f"gradcli.cli.{name}" in found} == {verb}
+    assert not found & {"rich", "gradcli.spec.yaml_mistakes", "gradcli.spec.quoting", "gradcli.spec.edit"}

@@ -109,10 +109,18 @@ def run(
     Example: `run({"parameters": {"x": np.ones(3)}, "ops": {"y": "x.sum()"}, "backward": "y"})["x"].grad`.
     """
     loaded = as_spec(spec, options)
-    evaluation = evaluate(loaded, limits=limits)
-    if evaluation.error is not None:
-        raise evaluation.error
-    return Result(evaluation, loaded)
+    return _result(evaluate(loaded, limits=limits), loaded)
+
+
+def _result(evaluation: Evaluation, spec: Spec) -> Result:
+    """Return the result of an evaluation, or raise its error."""
+    error = evaluation.error
+    if error is None:
+        return Result(evaluation, spec)
+    try:
+        raise error
+    finally:
+        del error, evaluation  # the error's traceback holds this frame: they would keep each other and all values
 
 
 def as_spec(spec: Spec | str | Path | Mapping[str, Any], options: Options | None = None) -> Spec:
@@ -132,10 +140,7 @@ class Compiled:
 
     def __call__(self, **replacements: Any) -> Result:
         """Evaluate afresh; arguments replace inputs and parameters for this call."""
-        evaluation = evaluate(self.spec, replacements, limits=self.limits)
-        if evaluation.error is not None:
-            raise evaluation.error
-        return Result(evaluation, self.spec)
+        return _result(evaluate(self.spec, replacements, limits=self.limits), self.spec)
 
 
 def compile(spec: Spec | str | Path | Mapping[str, Any], *, limits: Limits | None = None) -> Compiled:
