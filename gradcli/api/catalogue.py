@@ -53,7 +53,7 @@ def _param(param: Any) -> str:
 def _nodes(qualified: str) -> Iterator[str]:
     """Yield the grad_fn names of a public name's overloads."""
     seen = set()
-    for overload in registry.OVERLOADS[qualified]:
+    for overload in registry.overloads(qualified):
         record = overload.record
         if isinstance(record, Op) and record.differentiable and record.grad_fn not in seen:
             seen.add(record.grad_fn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,16 @@ def recorded() -> dict[str, Any]:
     return json.loads((FOLDER / "opinfo-2.13.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
-def gaps() -> dict[str, str]:
-    """Return the reason of each entry that is known to differ: the lines `entry: reason` of known_gaps.txt."""
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why an entry differs from torch, and whether it does so on every machine."""
+
+    reason: str
+    everywhere: bool
+
+
+def gaps() -> dict[str, Gap]:
+    """Return the gaps that known_gaps.txt lists: lines `entry: reason`, or `entry?: reason` where it depends."""
     lines = (FOLDER / "known_gaps.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.partition(": ") for line in lines if line and not line.startswith("#"))
-    return {entry: reason for entry, _, reason in pairs}
+    return {entry.removesuffix("?"): Gap(reason, not entry.endswith("?")) for entry, _, reason in pairs}

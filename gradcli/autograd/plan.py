@@ -1,0 +1,250 @@
+"""The Plan: one evaluation flattened to the kernel calls that it made, for doing the same again with other numbers.
+
+A Tape runs an evaluation over Traced values, the third interpreter of every op and formula after arrays and Tensors: each
+kernel call is run and written down. `plan` then keeps what the wanted results need and writes it as one Python function of
+assignments, `v7 = k3(v1, v6)`; the names in it are slots, never anything that a user wrote. What looks at values on the
+way (control flow, random draws inside a kernel, sizes that depend on data) raises NotPlannable: such a spec is evaluated
+anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from gradcli.ops import operators
+from gradcli.ops._op import Op
+
+MOST_CALLS = 100_000
+"""Longer evaluations are not planned: writing them down would cost more than it saves."""
+
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+"""Ops whose kernel on two tensors is an operator, and is written as one."""
+
+
+class NotPlannable(Exception):
+    """Something looked at a value, so the next evaluation might take another way."""
+
+
+class Traced(operators.Operators):
+    """A raw value on a tape: it has a shape, a dtype and a slot, and nobody may look at its numbers."""
+
+    __slots__ = ("raw", "slot", "tape")
+
+    def __init__(self, raw: Any, slot: int, tape: Tape) -> None:
+        self.raw, self.slot, self.tape = raw, slot, tape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of all dimensions."""
+        return self.raw.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.raw.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.raw.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The element type."""
+        return self.raw.dtype  # type: ignore[no-any-return]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The memory layout, which is the same in every evaluation."""
+        return self.raw.strides  # type: ignore[no-any-return]
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return self.tape.call(_real, [self]) if self.raw.dtype.kind == "c" else self
+
+    def astype(self, dtype: Any) -> Any:
+        """Return the values in another dtype, as promotion does."""
+        return self.tape.call(_astype, [self, dtype])
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotPlannable
+
+    __array__ = __bool__ = __int__ = __float__ = __len__ = __iter__ = item = tolist = copy = _refuse
+
+    def __apply__(self, op: Op, values: list[Any]) -> Any:
+        """Run an op's kernel and write the call down."""
+        return self.tape.run(op, values)
+
+
+def _real(x: Any) -> Any:
+    return x.real
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One kernel call: Traced arguments stand for their slots; several results have several slots."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    outs: tuple[int, ...]
+    several: bool
+    infix: str | None = None
+
+
+class Tape:
+    """The kernel calls of one evaluation, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.slots = 0
+        self.inputs: dict[str, int] = {}
+        self._known: dict[Any, Any] = {}
+
+    def traced(self, raw: Any) -> Traced:
+        """Return a raw value under a slot of its own."""
+        self.slots += 1
+        return Traced(raw, self.slots - 1, self)
+
+    def input(self, name: str, raw: Any) -> Traced:
+        """Return the value of an input, which every call of the plan is given anew."""
+        value = self.traced(raw[()] if raw.ndim == 0 else raw)
+        self.inputs[name] = value.slot
+        return value
+
+    def run(self, op: Op, values: Sequence[Any]) -> Any:
+        """Run an op; on constants alone it is folded, else written down."""
+        if not any(map(_is_traced, values)):
+            return op.run(values)
+        return self.call(_kernel(op), list(values), INFIX.get(op.name) if _is_plain(op, values) else None)
+
+    def call(self, function: Callable[..., Any], values: list[Any], infix: str | None = None) -> Any:
+        """Call a function on the raw values and write the call down, unless the very same call was made before."""
+        key = (function, *map(_key, values))
+        if key in self._known:
+            return self._known[key]
+        if len(self.calls) >= MOST_CALLS:
+            raise NotPlannable
+        result = function(*map(_raw, values))
+        several = isinstance(result, (tuple, list))
+        traced = tuple(map(self.traced, result)) if several else (self.traced(result),)
+        self.calls.append(Call(function, tuple(values), tuple(t.slot for t in traced), several, infix))
+        self._known[key] = traced if several else traced[0]
+        return self._known[key]
+
+
+_kernels: dict[Op, Callable[..., Any]] = {}
+
+
+def _kernel(op: Op) -> Callable[..., Any]:
+    """Return an op's kernel as a function of one value per parameter."""
+    if op.keyword_from == len(op.params):
+        return op.kernel
+    return _kernels.setdefault(op, lambda *values: op.run(values))
+
+
+def _is_plain(op: Op, values: Sequence[Any]) -> bool:
+    """Return whether a call is the bare operator: two operands, and alpha or a rounding mode left out."""
+    return len(values) == 2 or (len(values) == 3 and op.params[2] == "alpha" and values[2] == 1)
+
+
+def _is_traced(value: Any) -> bool:
+    return type(value) is Traced or (type(value) in (list, tuple) and any(map(_is_traced, value)))
+
+
+def _raw(value: Any) -> Any:
+    if type(value) is Traced:
+        return value.raw
+    return type(value)(map(_raw, value)) if type(value) in (list, tuple) else value
+
+
+def _key(value: Any) -> Any:
+    """Return what makes two arguments the same: slots, numbers with their type, arrays by identity."""
+    if type(value) is Traced:
+        return ("slot", value.slot)
+    if type(value) in (list, tuple):
+        return (type(value), *map(_key, value))
+    if value is None or type(value) in (bool, int, str):
+        return (type(value), value)
+    return (type(value), repr(value)) if type(value) in (float, complex) else ("id", id(value))
+
+
+TAPE: ContextVar[Tape | None] = ContextVar("tape", default=None)
+
+
+@contextmanager
+def taping(tape: Tape) -> Iterator[None]:
+    """Write down on this tape what ops on Traced values do inside."""
+    token = TAPE.set(tape)
+    try:
+        yield
+    finally:
+        TAPE.reset(token)
+
+
+def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+    """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots."""
+    lines, constants = _written(needed(tape.calls, wanted))
+    arguments = ", ".join(f"v{slot}" for slot in tape.inputs.values())
+    results = "".join(f"v{slot}, " for slot in wanted)
+    source = "\n    ".join([f"def program({arguments}):", *lines, f"return ({results})"])
+    exec(compile(source, "<plan>", "exec"), constants)  # noqa: S102 - assignments between numbered slots
+    return constants["program"]  # type: ignore[no-any-return]
+
+
+def needed(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
+    """Return the calls on which the wanted slots depend, in their order."""
+    alive = set(wanted)
+    kept = []
+    for call in reversed(calls):
+        if not alive.isdisjoint(call.outs):
+            kept.append(call)
+            alive.update(slot for value in call.args for slot in _slots(value))
+    return kept[::-1]
+
+
+def _slots(value: Any) -> Iterator[int]:
+    if type(value) is Traced:
+        yield value.slot
+    elif type(value) in (list, tuple):
+        for item in value:
+            yield from _slots(item)
+
+
+def _written(calls: Sequence[Call]) -> tuple[list[str], dict[str, Any]]:
+    """Return one assignment per call, and the constants that they name; a value is dropped after its last use."""
+    constants: dict[str, Any] = {"__builtins__": {}}
+    names: dict[int, str] = {}
+
+    def constant(value: Any) -> str:
+        if id(value) not in names:
+            names[id(value)] = f"k{len(names)}"
+            constants[names[id(value)]] = value
+        return names[id(value)]
+
+    def written(value: Any) -> str:
+        if type(value) is Traced:
+            return f"v{value.slot}"
+        if type(value) in (list, tuple) and _is_traced(value):
+            items = "".join(f"{written(item)}, " for item in value)
+            return f"[{items}]" if type(value) is list else f"({items})"
+        return repr(value) if value is None or type(value) in (bool, int, str) else constant(value)
+
+    lines = []
+    for call in calls:
+        outs = "".join(f"v{slot}, " for slot in call.outs) if call.several else f"v{call.outs[0]}"
+        if call.infix:
+            lines.append(f"{outs} = {written(call.args[0])} {call.infix} {written(call.args[1])}")
+        else:
+            lines.append(f"{outs} = {constant(call.function)}({', '.join(map(written, call.args))})")
+    return lines, constants
