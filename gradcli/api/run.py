@@ -15,6 +15,7 @@ from gradcli.spec.findings import nearest
 
 if TYPE_CHECKING:
     from gradcli.graph.evaluate import Evaluation, Limits
+    from gradcli.graph.planned import Planned
     from gradcli.report.graph import GraphReport
     from gradcli.report.run import RunReport
 
@@ -54,7 +55,7 @@ class Result:
     @property
     def backward(self) -> list[dict[str, Any]]:
         """The grads after each step, by leaf: arrays, or None."""
-        return [dict(step.grads) for step in self.evaluation.steps]
+        return [step.arrays() for step in self.evaluation.steps]
 
     def report(self, *, parts: bool = False) -> RunReport:
         """Return the plain data that every format of `gradcli run` is made from."""
@@ -131,16 +132,40 @@ def as_spec(spec: Spec | str | Path | Mapping[str, Any], options: Options | None
 
 
 class Compiled:
-    """A spec parsed, ordered and planned once, for repeated evaluation: `step()`, `step(x=array)`."""
+    """A spec parsed, ordered and planned once, for repeated evaluation: `step()`, `step(x=array)`.
 
-    __slots__ = ("limits", "spec")
+    There is a plan for every set of shapes and dtypes that it is called with; a spec whose way depends on values is
+    evaluated anew each time.
+    """
+
+    __slots__ = ("_plans", "limits", "spec")
 
     def __init__(self, spec: Spec, limits: Limits | None = None) -> None:
         self.spec, self.limits = spec, limits
+        self._plans: dict[Any, Planned | None] = {}
 
     def __call__(self, **replacements: Any) -> Result:
         """Evaluate afresh; arguments replace inputs and parameters for this call."""
-        return _result(evaluate(self.spec, replacements, limits=self.limits), self.spec)
+        arrays = {name: _override(self.spec, name, value) for name, value in replacements.items()}
+        planned = self._plan(arrays)
+        if planned is not None:
+            try:
+                return Result(planned(arrays), self.spec)
+            except Exception:  # noqa: S110 - an ordinary evaluation says where and why
+                pass
+        return _result(evaluate(self.spec, arrays, limits=self.limits), self.spec)
+
+    def _plan(self, arrays: Mapping[str, Any]) -> Planned | None:
+        """Return the plan for arrays like these, made at the first call with such ones; None where there can be none."""
+        from gradcli.graph.planned import NotPlannable, Planned, signature
+
+        key = signature(arrays)
+        if key not in self._plans:
+            try:
+                self._plans[key] = Planned(self.spec.graph, arrays, self.limits)
+            except (NotPlannable, SpecError):
+                self._plans[key] = None
+        return self._plans[key]
 
 
 def compile(spec: Spec | str | Path | Mapping[str, Any], *, limits: Limits | None = None) -> Compiled:

@@ -165,7 +165,7 @@ def _reaching(nodes: dict[Any, int], targets: set[Any]) -> set[Any]:
 
 def seed(v: Any, output: Tensor, record: bool) -> Any:
     """Return a cotangent as this pass computes with it: a Tensor while recording, else raw."""
-    raw_or_tensor = np.ones_like(output.data) if v is None else v
+    raw_or_tensor = np.ones(output.shape, output.dtype)[()] if v is None else v
     if record:
         return raw_or_tensor if isinstance(raw_or_tensor, Tensor) else Tensor(raw_or_tensor)
     return raw_or_tensor.data if isinstance(raw_or_tensor, Tensor) else raw_or_tensor

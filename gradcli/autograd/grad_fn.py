@@ -120,7 +120,7 @@ def _as_raw(value: Any, node: GradFn) -> Any:
         return value.raw
     if kind is list:
         return [_as_raw(item, node) for item in value]
-    return value.data if hasattr(value, "__apply__") else value
+    return value.data if hasattr(value, "gradient") else value
 
 
 def _as_tensor(value: Any, node: GradFn) -> Any:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
-from gradcli.ops import operators
-from gradcli.ops._op import Op
+from gradcli.ops import _random, operators
+from gradcli.ops._op import TAPE, Op
 
 MOST_CALLS = 100_000
 """Longer evaluations are not planned: writing them down would cost more than it saves."""
@@ -91,6 +90,16 @@ def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
 
 
+class _NoDraws:
+    """Stands for the random generator where a kernel runs: what it draws would not be drawn again."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotPlannable
+
+
+_NO_DRAWS = _NoDraws()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """One kernel call: Traced arguments stand for their slots; several results have several slots."""
@@ -135,7 +144,8 @@ class Tape:
             return self._known[key]
         if len(self.calls) >= MOST_CALLS:
             raise NotPlannable
-        result = function(*map(_raw, values))
+        with _random.using(_NO_DRAWS):
+            result = function(*map(_raw, values))
         several = isinstance(result, (tuple, list))
         traced = tuple(map(self.traced, result)) if several else (self.traced(result),)
         self.calls.append(Call(function, tuple(values), tuple(t.slot for t in traced), several, infix))
@@ -179,12 +189,9 @@ def _key(value: Any) -> Any:
     return (type(value), repr(value)) if type(value) in (float, complex) else ("id", id(value))
 
 
-TAPE: ContextVar[Tape | None] = ContextVar("tape", default=None)
-
-
 @contextmanager
-def taping(tape: Tape) -> Iterator[None]:
-    """Write down on this tape what ops on Traced values do inside."""
+def taping(tape: Tape | None) -> Iterator[None]:
+    """Write down on this tape what ops on Traced values do inside (None: on no tape)."""
     token = TAPE.set(tape)
     try:
         yield

@@ -14,7 +14,7 @@ from gradcli.autograd.grad_fn import NO_EDGE, AccumulateGrad, Cast, Edge, GradFn
 from gradcli.errors import AutogradError
 from gradcli.ops import operators
 from gradcli.ops._budget import allow
-from gradcli.ops._op import Op
+from gradcli.ops._op import TAPE, Op
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -188,7 +188,8 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
         raws = op.promote(op, raws)
     if op.shape is not None:
         allow(op.shape(*raws))
-    result = op.run(raws)
+    tape = TAPE.get()
+    result = op.run(raws) if tape is None else tape.run(op, raws)
     if op.differentiable and _recording.get():
         edges, needs = _edges(op, values)
         if any(needs):

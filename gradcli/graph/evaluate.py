@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
+from gradcli.autograd.plan import Tape, taping
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import AutogradError, BindError, GradcliError, LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
@@ -68,6 +69,10 @@ class StepResult:
     step: Step
     v: list[Any] = field(default_factory=list)
     grads: dict[str, Any] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, np.ndarray[Any, Any] | None]:
+        """Return the grads as arrays."""
+        return {name: None if g is None else np.asarray(g) for name, g in self.grads.items()}
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -381,23 +386,26 @@ def settings(graph: Graph, limits: Limits) -> Iterator[None]:
 
 def evaluate(
     graph: Graph, overrides: Mapping[str, Any] | None = None, *, limits: Limits | None = None, steps: bool = True,
-    expect: Any = None,
+    expect: Any = None, tape: Tape | None = None,
 ) -> Evaluation:  # fmt: skip
     """Evaluate a graph and its backward steps; `overrides` are arrays for inputs and parameters by name.
 
     Without `steps` only their outputs are computed, and nothing is differentiated. What fails ends the evaluation: the error
     is in the result, beside all that was finished before it. `expect` is called with (evaluator, expectations) after each
-    step and at the end.
+    step and at the end. On a `tape` the values are Traced, and what the plan cannot repeat raises NotPlannable.
     """
     from gradcli.graph.steps import compute_outputs, run_step
 
     limits = limits or Limits()
     evaluator = Evaluator(graph, limits)
     done = Evaluation(graph, evaluator.slots, evaluator.made)
-    with settings(graph, limits):
+    with settings(graph, limits), taping(tape):
         try:
             for leaf in graph.leaves:
-                evaluator.leaf(leaf, (overrides or {}).get(graph.values[leaf.slot].name))
+                name = graph.values[leaf.slot].name
+                evaluator.leaf(leaf, (overrides or {}).get(name))
+                if tape is not None:
+                    evaluator.slots[leaf.slot].data = tape.input(name, evaluator.slots[leaf.slot].data)
             evaluator.run(graph.statements)
             for step in graph.steps:
                 if not steps:

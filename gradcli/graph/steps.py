@@ -17,7 +17,8 @@ def run_step(evaluator: Evaluator, step: Step) -> StepResult:
         v = _zero(evaluator, step) if isinstance(step, ZeroGradStep) else _backward(evaluator, step)
     except OP_ERRORS as error:
         raise located(error, step.span) from error
-    return StepResult(step, v, {name: t.grad for name, t in graded(evaluator).items()})
+    grads = {name: None if t.gradient is None else t.gradient.data for name, t in graded(evaluator).items()}
+    return StepResult(step, v, grads)
 
 
 def compute_outputs(evaluator: Evaluator, step: Step) -> None:
@@ -56,7 +57,7 @@ def _backward(evaluator: Evaluator, step: BackwardStep) -> list[Any]:
     seeds = [_seed(evaluator, o, tensor) for o, tensor in zip(step.outputs, outputs, strict=True)]
     inputs = None if step.inputs is None else [_input(evaluator, slot) for slot in step.inputs]
     autograd.backward(outputs, seeds, retain_graph=step.retain_graph, create_graph=step.create_graph, inputs=inputs)
-    return [1.0 if seed is None else seed.numpy() for seed in seeds]
+    return [1.0 if seed is None else seed.data for seed in seeds]
 
 
 def _output(evaluator: Evaluator, output: Output) -> Tensor:

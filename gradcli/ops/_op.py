@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +18,8 @@ from gradcli.ops import registry
 from gradcli.ops._signature import Param, Signature, parse
 
 Formula = Callable[..., Any]
+TAPE: ContextVar[Any] = ContextVar("tape", default=None)
+"""The tape that kernel calls are written to (gradcli.autograd.plan), or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -316,3 +316,13 @@ def seeded(seed: int) -> Iterator[Generator]:
         yield generator
     finally:
         _CURRENT.reset(token)
+
+
+@contextmanager
+def using(generator: Any) -> Iterator[None]:
+    """Make another object the current generator while the context lasts."""
+    token = _CURRENT.set(generator)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)

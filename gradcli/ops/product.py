@@ -356,7 +356,8 @@ def rmatmul(x: Any, y: Any) -> Any:
 
 def raw_data(x: Any) -> np.ndarray[Any, Any] | None:
     """Return the array of a tensor, or None for a Symbol."""
-    data = x if isinstance(x, (np.ndarray, np.generic)) else getattr(x, "data", None)
+    data = x if isinstance(x, (np.ndarray, np.generic)) else getattr(x, "data", x)
+    data = getattr(data, "raw", data)
     return np.asarray(data) if isinstance(data, (np.ndarray, np.generic)) else None
 
 

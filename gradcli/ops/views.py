@@ -50,6 +50,7 @@ def numel(x: Any) -> int:
 def array_of(x: Any) -> np.ndarray[Any, Any] | None:
     """Return the array behind a value, to look at its memory; None where there is none."""
     raw = x.data if hasattr(x, "__apply__") and hasattr(x, "data") else x
+    raw = getattr(raw, "raw", raw)
     return np.asarray(raw) if isinstance(raw, (np.ndarray, np.generic)) else None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from gradcli.autograd.tensor import Tensor
 from gradcli.graph.evaluate import LEAF, Evaluation, StepResult
 from gradcli.graph.graph import Graph, ZeroGradStep
@@ -85,5 +87,6 @@ def step_row(result: StepResult) -> StepRow:
     """Return the row of one step."""
     step = result.step
     if isinstance(step, ZeroGradStep):
-        return ZeroGradRow(step.names, result.grads, step.label)
-    return BackwardRow(step.label, tuple(output.text for output in step.outputs), tuple(result.v), result.grads)
+        return ZeroGradRow(step.names, result.arrays(), step.label)
+    v = tuple(v if type(v) is float else np.asarray(v) for v in result.v)
+    return BackwardRow(step.label, tuple(output.text for output in step.outputs), v, result.arrays())

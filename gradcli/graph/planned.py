@@ -1,0 +1,133 @@
+"""Planned: a graph evaluated once on a tape, and from then on by the plan's function alone.
+
+The backward graph of every evaluation is the first one's: only numbers differ, so its nodes and names serve all results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.autograd.plan import NotPlannable, Tape, Traced, plan
+from gradcli.autograd.tensor import Tensor
+from gradcli.graph.evaluate import Evaluation, Limits, StepResult, evaluate
+from gradcli.graph.graph import Graph
+from gradcli.types.dtype import DEFAULT
+
+Signature = tuple[Any, ...]
+
+
+def signature(arrays: Mapping[str, Any]) -> Signature:
+    """Return what a plan depends on of the arrays that replace inputs: names, shapes, dtypes, layouts."""
+    return tuple((name, a.shape, a.dtype, a.strides) for name, a in sorted(arrays.items()))
+
+
+class Planned:
+    """A graph with a plan for one signature of inputs; calling it gives an Evaluation.
+
+    Raises NotPlannable where the graph's way depends on values, and SpecError where its first evaluation fails.
+    """
+
+    __slots__ = ("_program", "_values", "_wanted", "graph", "inputs", "made", "steps")
+
+    def __init__(self, graph: Graph, arrays: Mapping[str, Any], limits: Limits | None) -> None:
+        tape = Tape()
+        first = evaluate(graph, arrays, limits=limits, tape=tape)
+        if first.error is not None:
+            raise first.error
+        self.graph, self.made, self.steps = graph, first.made, first.steps
+        self._values = [first.slots[graph.names[name]] for name in graph.declared]
+        self._wanted = sorted({slot for value in (*self._values, *self._step_values()) for slot in _wanted(value)})
+        self.inputs = {name: self._start(first, name) for name in tape.inputs}
+        self._program: Callable[..., tuple[Any, ...]] = plan(tape, self._wanted)
+
+    def _start(self, first: Evaluation, name: str) -> Any:
+        """Return an input's own value, which nobody who is given it may change."""
+        start = np.array(first[name].data.raw, order="K")
+        start.setflags(write=False)
+        return start
+
+    def _step_values(self) -> Iterator[Any]:
+        for step in self.steps:
+            yield from (g for g in step.grads.values() if g is not None)
+            yield from step.v
+
+    def __call__(self, arrays: Mapping[str, Any]) -> Evaluation:
+        """Evaluate with these arrays in place of inputs and parameters."""
+        values = [arrays.get(name, start) for name, start in self.inputs.items()]
+        token = DEFAULT.set(self.graph.dtype)
+        try:
+            with np.errstate(all="ignore"):
+                found = self._program(*(v[()] if v.ndim == 0 else v for v in values))
+        finally:
+            DEFAULT.reset(token)
+        numbers = dict(zip(self._wanted, found, strict=True))
+        made = dict(zip(self.graph.declared, self._values, strict=True))
+        slots = LazySlots(self.graph, made, numbers)
+        steps = [StepResult(s.step, [_number(v, numbers) for v in s.v], _grads(s, numbers)) for s in self.steps]
+        return Evaluation(self.graph, slots, self.made, steps)  # type: ignore[arg-type]
+
+
+class LazySlots(Sequence[Any]):
+    """The slots of a planned evaluation: a tensor is made when it is asked for."""
+
+    __slots__ = ("_graph", "_made", "_numbers", "_templates")
+
+    def __init__(self, graph: Graph, templates: Mapping[str, Any], numbers: Mapping[int, Any]) -> None:
+        self._graph, self._templates, self._numbers = graph, templates, numbers
+        self._made: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._graph.values)
+
+    def __getitem__(self, slot: Any) -> Any:
+        """Return the value of a declared name's slot; parts are not kept (KeyError)."""
+        if slot not in self._made:
+            self._made[slot] = _filled(self._templates[self._graph.values[slot].name], self._numbers)
+        return self._made[slot]
+
+
+def _wanted(value: Any) -> Iterator[int]:
+    """Yield the tape's slots in a value: of a tensor, its grad, or several of them."""
+    if isinstance(value, Traced):
+        yield value.slot
+    elif isinstance(value, Tensor):
+        yield from _wanted(value.data)
+        yield from _wanted(value.gradient)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _wanted(item)
+
+
+def _number(value: Any, numbers: Mapping[int, Any]) -> Any:
+    """Return this evaluation's number for one of the first; what is the same in all of them is copied."""
+    if isinstance(value, Traced):
+        return numbers[value.slot]
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _grads(step: StepResult, numbers: Mapping[int, Any]) -> dict[str, Any]:
+    return {name: None if g is None else _number(g, numbers) for name, g in step.grads.items()}
+
+
+def _filled(value: Any, numbers: Mapping[int, Any]) -> Any:
+    """Return a value of the first evaluation with this one's numbers."""
+    if isinstance(value, Tensor):
+        return _filled_tensor(value, numbers)
+    if isinstance(value, (tuple, list)):
+        items = [_filled(item, numbers) for item in value]
+        return type(value)(items, value.names) if hasattr(value, "names") else type(value)(items)
+    return value
+
+
+def _filled_tensor(value: Tensor, numbers: Mapping[int, Any]) -> Tensor:
+    tensor = Tensor(_number(value.data, numbers))
+    tensor.requires_grad, tensor.grad_fn, tensor.output_nr = value.requires_grad, value.grad_fn, value.output_nr
+    if value.gradient is not None:
+        tensor.accumulate(_number(value.gradient.data, numbers))
+    return tensor
+
+
+__all__ = ["NotPlannable", "Planned", "signature"]
