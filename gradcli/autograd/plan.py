@@ -205,7 +205,7 @@ def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     arguments = ", ".join(f"v{slot}" for slot in tape.inputs.values())
     results = "".join(f"v{slot}, " for slot in wanted)
     source = "\n    ".join([f"def program({arguments}):", *lines, f"return ({results})"])
-    exec(compile(source, "<plan>", "exec"), constants)  # noqa: S102 - assignments between numbered slots
+    exec(compile(source, "<plan>", "exec"), constants)
     return constants["program"]  # type: ignore[no-any-return]
 
 

@@ -404,8 +404,9 @@ def evaluate(
             for leaf in graph.leaves:
                 name = graph.values[leaf.slot].name
                 evaluator.leaf(leaf, (overrides or {}).get(name))
-                if tape is not None:
-                    evaluator.slots[leaf.slot].data = tape.input(name, evaluator.slots[leaf.slot].data)
+                tensor = evaluator.slots[leaf.slot]
+                if tape is not None and (tensor.dtype.kind in "fc" or name in (overrides or {})):
+                    tensor.data = tape.input(name, tensor.data)
             evaluator.run(graph.statements)
             for step in graph.steps:
                 if not steps:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
-from gradcli.ops import joining, product, rearrange, slicing
+from gradcli.ops import joining, product, rearrange, slicing, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape
 from gradcli.ops._promotion import dtype_name
@@ -70,7 +70,7 @@ def check_system(a: Any, b: Any, op: str, left: bool = True, name: str = "A") ->
 
 def check_info(info: Any, op: str, text: str, code: str) -> None:
     """Raise NumericError for the first matrix whose LAPACK info is not zero; `{}` in the text stands for it."""
-    data = product.raw_data(info)
+    data = views.array_of(info)
     if data is None or not data.any():
         return
     at = int(np.flatnonzero(data.ravel())[0])

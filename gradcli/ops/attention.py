@@ -50,7 +50,7 @@ def _is_fused(q: Any, k: Any, v: Any, attn_mask: Any, dropout_p: float, enable_g
 
 
 def _last_stride(x: Any) -> int:
-    raw = views.array_of(x)
+    raw = views.layout_of(x)
     return 1 if raw is None or raw.shape[-1] == 1 else raw.strides[-1] // raw.itemsize
 
 

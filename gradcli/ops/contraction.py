@@ -315,7 +315,7 @@ def _tensordot(x: Any, y: Any, dims_x: Sequence[int], dims_y: Sequence[int]) -> 
 
 def _full_contraction(a: Any, b: Any) -> Any:
     """Return the sum of the products of two aligned tensors."""
-    if product.is_contiguous(a) and product.is_contiguous(b):
+    if views.is_contiguous(a) and views.is_contiguous(b):
         return product.dot(*(x if x.ndim == 1 else rearrange.reshape(x, (_count(x.shape),)) for x in (a, b)))
     return reduction.sum_all(rearrange.squeeze(a) * rearrange.squeeze(b))
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import NumericError, ShapeError
+from gradcli.ops import views
 from gradcli.ops._dtypes import no_kernel, taking
 from gradcli.ops._families import Shape, not_implemented
 from gradcli.ops._op import composite, op
@@ -109,7 +110,8 @@ histc = op(
 def _bincount_rule(x: Any, weights: Any = None, minlength: int = 0) -> None:
     if not dtype_name(x).startswith(("int", "uint")):
         raise no_kernel("bincount_cpu", x)
-    if x.ndim != 1 or (isinstance(x, np.ndarray) and x.size and x.min() < 0):
+    values = views.array_of(x)
+    if x.ndim != 1 or (values is not None and values.size and values.min() < 0):
         raise NumericError("bincount only supports 1-d non-negative integral inputs.")
     if weights is not None and weights.shape != x.shape:
         raise ShapeError("weights should be 1-d and have the same length as input")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradError, DtypeError, NumericError, ShapeError
-from gradcli.ops import product, rearrange
+from gradcli.ops import rearrange, views
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import (
     Array,
@@ -253,7 +253,7 @@ def _lu_factor_kernel(x: Array, pivot: bool, check_errors: bool) -> tuple[Array,
 def _lu_factor_backward(g: Any, lu: Any, pivots: Any) -> Any:
     lower, upper = _unpacked(lu)
     k = lower.shape[-1]
-    p = permutation(product.raw_data(pivots), lu.shape[-2], lu.dtype)  # type: ignore[arg-type]
+    p = permutation(views.array_of(pivots), lu.shape[-2], lu.dtype)  # type: ignore[arg-type]
     return _lu_backward(narrow(g, -1, 0, k), narrow(g, -2, 0, k), p, lower, upper)
 
 

@@ -82,7 +82,7 @@ native_group_norm = op(
 
 def _has_layout(x: Any) -> bool:
     """Return whether x lies in memory in order, or with its channels innermost."""
-    raw = views.array_of(x)
+    raw = views.layout_of(x)
     return raw is None or raw.flags.c_contiguous or (
         raw.ndim in (4, 5) and raw.transpose(0, *range(2, raw.ndim), 1).flags.c_contiguous
     )  # fmt: skip
@@ -212,7 +212,7 @@ def rms_norm(x: Any, normalized_shape: Sequence[int], weight: Any = None, eps: f
     if weight is not None:
         y = y * weight
     y = to_dtype(y, dtype)
-    raw = views.array_of(y)
+    raw = views.layout_of(y)
     return y if raw is None or raw.flags.c_contiguous else views.contiguous(y)
 
 

@@ -44,9 +44,9 @@ def _adjugate(x: Array) -> Array:
 def _det_backward(g: Any, x: Any, det: Any) -> Any:
     """Return A's cotangent; that of a singular matrix comes from its cofactors."""
     scale = column(column(g * rearrange.conj(det)))
-    data = product.raw_data(det)
+    data = views.array_of(det)
     if data is not None and not (data != 0).all():
-        raw = product.raw_data(x)
+        raw = views.array_of(x)
         return column(column(g)) * _adjugate(raw).conj().swapaxes(-1, -2)  # type: ignore[arg-type]
     identity = np.broadcast_to(np.eye(x.shape[-1], dtype=str(x.dtype)), x.shape)
     return solve(H(x), identity) * scale
@@ -296,7 +296,7 @@ def _reciprocal(x: Any) -> Any:
 
 def _cond_by_inverse(x: Any, p: Any) -> Any:
     inverse, info = _inv_ex(x)
-    data = product.raw_data(info)
+    data = views.array_of(info)
     singular = np.zeros(x.shape[:-2], bool) if data is None else data > 0
     inverse = indexing.masked_fill(inverse, singular[..., None, None], inf)
     return rounding.nan_to_num(matrix_norm(x, p) * matrix_norm(inverse, p), inf, inf, -inf)
@@ -314,7 +314,7 @@ def _rank(x: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     sizes = magnitude.abs_(eigvalsh(x)) if hermitian else svdvals(x)
     bounds = _tolerances(x, raw_tolerance(atol), raw_tolerance(rtol))
     atol, rtol = (np.asarray(bound, str(sizes.dtype))[..., None] for bound in bounds)
-    bound = np.maximum(atol, rtol * product.raw_data(sizes).max(-1, keepdims=True))  # type: ignore[union-attr]
+    bound = np.maximum(atol, rtol * views.array_of(sizes).max(-1, keepdims=True))  # type: ignore[union-attr]
     return reduction.sum_(comparison.gt(sizes, bound), -1)
 
 

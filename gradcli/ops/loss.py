@@ -157,8 +157,8 @@ def _variance(x: Any, var: Any) -> Any:
 
 
 def _require_no_negative(var: Any) -> None:
-    raw = getattr(var, "data", var) if hasattr(var, "__apply__") else var
-    if isinstance(raw, (np.ndarray, np.generic)) and np.any(raw < 0):
+    values = views.array_of(var)
+    if values is not None and np.any(values < 0):
         raise NumericError("var has negative entry/entries")
 
 

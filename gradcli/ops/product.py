@@ -354,19 +354,6 @@ def rmatmul(x: Any, y: Any) -> Any:
     return matmul(y, x)
 
 
-def raw_data(x: Any) -> np.ndarray[Any, Any] | None:
-    """Return the array of a tensor, or None for a Symbol."""
-    data = x if isinstance(x, (np.ndarray, np.generic)) else getattr(x, "data", x)
-    data = getattr(data, "raw", data)
-    return np.asarray(data) if isinstance(data, (np.ndarray, np.generic)) else None
-
-
-def is_contiguous(x: Any) -> bool:
-    """Return whether the elements lie in order in memory; a Symbol's do."""
-    data = raw_data(x)
-    return data is None or data.flags.c_contiguous
-
-
 def _should_fold(x: Any, y: Any) -> bool:
     """Return whether the larger tensor becomes one matrix, so that no batch is multiplied."""
     small, large = (y, x) if x.ndim >= y.ndim else (x, y)
@@ -376,7 +363,7 @@ def _should_fold(x: Any, y: Any) -> bool:
         return True
     if x.ndim == 2:
         return False
-    data = raw_data(large)
+    data = views.layout_of(large)
     if data is None or data.size == 0:
         return True
     if large is y:
@@ -433,7 +420,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         raise ShapeError(f"both arguments to linear need to be at least 1D, but they are {x.ndim}D and {weight.ndim}D")
     if bias is not None and x.ndim == 2:
         return addmm(bias, x, rearrange.t(weight))
-    if bias is not None and bias.ndim == 1 and is_contiguous(x):
+    if bias is not None and bias.ndim == 1 and views.is_contiguous(x):
         rows = x.shape[:-1]
         product = addmm(bias, rearrange.reshape(x, (_count(rows), x.shape[-1])), rearrange.t(weight))
         return rearrange.view(product, (*rows, product.shape[1]))

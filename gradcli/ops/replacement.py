@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
-from gradcli.ops import creation, indexing, reduction, slicing, windows
+from gradcli.ops import creation, indexing, reduction, slicing, views, windows
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape, normalize_dim
 from gradcli.ops._layout import copied
@@ -80,7 +80,8 @@ def _fill_rule(x: Any, dim: int, index: Any, value: Any) -> Shape:
 
 def _counted(index: Any, size: int) -> Any:
     """Return an index tensor with negative numbers counted from the end, as `index_fill` alone allows."""
-    return np.where((index < 0) & (index >= -size), index + size, index) if isinstance(index, np.ndarray) else index
+    values = views.array_of(index)
+    return index if values is None else np.where((values < 0) & (values >= -size), values + size, values)
 
 
 def _index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:

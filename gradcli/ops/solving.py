@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
-from gradcli.ops import product, rearrange
+from gradcli.ops import rearrange, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import (
@@ -335,7 +335,7 @@ PINV = "(A: Tensor, *, atol: any?=None, rtol: any?=None, hermitian: bool=False)"
 
 def raw_tolerance(value: Any) -> Any:
     """Return a tolerance, which may be a tensor, as raw data."""
-    data = product.raw_data(value) if value is not None and not isinstance(value, (int, float)) else None
+    data = views.array_of(value) if value is not None and not isinstance(value, (int, float)) else None
     return value if data is None else data
 
 

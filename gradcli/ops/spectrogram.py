@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, NumericError, ShapeError
-from gradcli.ops import padding, parts, product, rearrange, windows
+from gradcli.ops import padding, parts, rearrange, views, windows
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import is_complex
 from gradcli.ops._op import composite, op
@@ -173,7 +173,7 @@ def _overlapped(frames: Any, weights: Any, n_fft: int, hop: int, start: int, len
     squares = rearrange.expand(rearrange.view(weights * weights, (1, 1, n_fft)), (1, count, n_fft))
     envelope = windows.unfold_backward(squares, (1, total), 1, n_fft, hop)
     signal, envelope = (rearrange.slice_(v, 1, start, end) for v in (signal, envelope))
-    data = product.raw_data(envelope)
+    data = views.array_of(envelope)
     if data is not None and data.size and np.abs(data).min() <= 1e-11:
         raise NumericError("window overlap add min: 1")
     result = signal / envelope

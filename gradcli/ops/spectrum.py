@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradError, DtypeError, NumericError, ShapeError
-from gradcli.ops import product, rearrange
+from gradcli.ops import rearrange, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import (
@@ -52,7 +52,7 @@ def _differences(x: Any) -> Any:
 
 def _check_phase(text: str, *imaginary: Any) -> None:
     """Raise AutogradError where the loss depends on the phases of complex vectors."""
-    terms = [product.raw_data(part) for part in imaginary if part is not None]
+    terms = [views.array_of(part) for part in imaginary if part is not None]
     if not np.allclose(sum(np.imag(t) for t in terms), 0, rtol=1e-2, atol=1e-2):  # type: ignore[arg-type]
         raise AutogradError(text, code="GC401")
 

@@ -48,7 +48,16 @@ def numel(x: Any) -> int:
 
 
 def array_of(x: Any) -> np.ndarray[Any, Any] | None:
-    """Return the array behind a value, to look at its memory; None where there is none."""
+    """Return the array behind a value, to look at its numbers; None where there is none.
+
+    A value on a tape refuses: other numbers might lead another way.
+    """
+    raw = x.data if hasattr(x, "__apply__") and hasattr(x, "data") else x
+    return raw.item() if hasattr(raw, "tape") else layout_of(raw)
+
+
+def layout_of(x: Any) -> np.ndarray[Any, Any] | None:
+    """Return the array behind a value, to look at its memory only; None where there is none."""
     raw = x.data if hasattr(x, "__apply__") and hasattr(x, "data") else x
     raw = getattr(raw, "raw", raw)
     return np.asarray(raw) if isinstance(raw, (np.ndarray, np.generic)) else None
@@ -56,7 +65,7 @@ def array_of(x: Any) -> np.ndarray[Any, Any] | None:
 
 def is_contiguous(x: Any) -> bool:
     """Return whether the elements lie in memory in order; a Symbol's do."""
-    raw = array_of(x)
+    raw = layout_of(x)
     return raw is None or raw.flags.c_contiguous
 
 
@@ -149,7 +158,7 @@ def reshape(x: Any, size: Shape) -> Any:
     size = infer_size(size, numel(x))
     if is_contiguous(x):
         return view(x, size)
-    raw = array_of(x)
+    raw = layout_of(x)
     assert raw is not None
     return _reshape_alias(x, size) if is_viewable(raw, size) else _unsafe_view(clone_contiguous(x), size)
 
