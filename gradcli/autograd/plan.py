@@ -201,12 +201,14 @@ def taping(tape: Tape | None) -> Iterator[None]:
 
 def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots."""
-    lines, constants = _written(needed(tape.calls, wanted))
-    arguments = ", ".join(f"v{slot}" for slot in tape.inputs.values())
-    results = "".join(f"v{slot}, " for slot in wanted)
+    calls = needed(tape.calls, wanted)
+    writer = Writer(last_uses(calls), set(wanted))
+    arguments = ", ".join(writer.assigned(slot) for slot in tape.inputs.values())
+    lines = [writer.line(number, call) for number, call in enumerate(calls)]
+    results = "".join(f"{writer.names[slot]}, " for slot in wanted)
     source = "\n    ".join([f"def program({arguments}):", *lines, f"return ({results})"])
-    exec(compile(source, "<plan>", "exec"), constants)
-    return constants["program"]  # type: ignore[no-any-return]
+    exec(compile(source, "<plan>", "exec"), writer.constants)
+    return writer.constants["program"]  # type: ignore[no-any-return]
 
 
 def needed(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
@@ -220,6 +222,11 @@ def needed(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
     return kept[::-1]
 
 
+def last_uses(calls: Sequence[Call]) -> dict[int, int]:
+    """Return, for every slot that is used, the number of the last call that uses it."""
+    return {slot: number for number, call in enumerate(calls) for value in call.args for slot in _slots(value)}
+
+
 def _slots(value: Any) -> Iterator[int]:
     if type(value) is Traced:
         yield value.slot
@@ -228,30 +235,46 @@ def _slots(value: Any) -> Iterator[int]:
             yield from _slots(item)
 
 
-def _written(calls: Sequence[Call]) -> tuple[list[str], dict[str, Any]]:
-    """Return one assignment per call, and the constants that they name; a value is dropped after its last use."""
-    constants: dict[str, Any] = {"__builtins__": {}}
-    names: dict[int, str] = {}
+class Writer:
+    """Writes calls as assignments; a name is used again after its value's last use, so that memory is free early."""
 
-    def constant(value: Any) -> str:
-        if id(value) not in names:
-            names[id(value)] = f"k{len(names)}"
-            constants[names[id(value)]] = value
-        return names[id(value)]
+    def __init__(self, last: dict[int, int], wanted: set[int]) -> None:
+        self.last, self.wanted = last, wanted
+        self.constants: dict[str, Any] = {"__builtins__": {}}
+        self.names: dict[int, str] = {}
+        self._free: list[str] = []
+        self._count = 0
+        self._constant_names: dict[int, str] = {}
 
-    def written(value: Any) -> str:
-        if type(value) is Traced:
-            return f"v{value.slot}"
-        if type(value) in (list, tuple) and _is_traced(value):
-            items = "".join(f"{written(item)}, " for item in value)
-            return f"[{items}]" if type(value) is list else f"({items})"
-        return repr(value) if value is None or type(value) in (bool, int, str) else constant(value)
-
-    lines = []
-    for call in calls:
-        outs = "".join(f"v{slot}, " for slot in call.outs) if call.several else f"v{call.outs[0]}"
-        if call.infix:
-            lines.append(f"{outs} = {written(call.args[0])} {call.infix} {written(call.args[1])}")
+    def assigned(self, slot: int) -> str:
+        """Return the name that a slot gets."""
+        if self._free:
+            self.names[slot] = self._free.pop()
         else:
-            lines.append(f"{outs} = {constant(call.function)}({', '.join(map(written, call.args))})")
-    return lines, constants
+            self.names[slot] = f"v{self._count}"
+            self._count += 1
+        return self.names[slot]
+
+    def line(self, number: int, call: Call) -> str:
+        """Return the assignment of one call."""
+        args = [self._written(value) for value in call.args]
+        right = f"{args[0]} {call.infix} {args[1]}" if call.infix else f"{self._constant(call.function)}({', '.join(args)})"
+        ending = {slot for value in call.args for slot in _slots(value) if self.last[slot] == number}
+        self._free += [self.names[slot] for slot in ending - self.wanted]
+        left = [self.assigned(slot) for slot in call.outs]
+        self._free += [self.names[slot] for slot in call.outs if slot not in self.last and slot not in self.wanted]
+        return f"{', '.join(left)}{',' if call.several else ''} = {right}"
+
+    def _constant(self, value: Any) -> str:
+        if id(value) not in self._constant_names:
+            name = self._constant_names[id(value)] = f"k{len(self._constant_names)}"
+            self.constants[name] = value
+        return self._constant_names[id(value)]
+
+    def _written(self, value: Any) -> str:
+        if type(value) is Traced:
+            return self.names[value.slot]
+        if type(value) in (list, tuple) and _is_traced(value):
+            items = "".join(f"{self._written(item)}, " for item in value)
+            return f"[{items}]" if type(value) is list else f"({items})"
+        return repr(value) if value is None or type(value) in (bool, int, str) else self._constant(value)

@@ -12,6 +12,7 @@ from gradcli.ops import _random, arithmetic, comparison, views
 from gradcli.ops._dtype_text import scalar_type
 from gradcli.ops._dtypes import no_kernel, require_floating
 from gradcli.ops._families import Shape, broadcast_rule, elementwise, not_implemented
+from gradcli.ops._masks import kept
 from gradcli.ops._op import Op, composite, op, spelling
 from gradcli.ops._promotion import dtype_name, same
 from gradcli.ops._samples import ErrorSample, reals, sample, unary
@@ -72,7 +73,7 @@ def _no_bool_or_complex(text: str) -> Check:
 
 
 threshold_backward = backward_of(
-    "threshold", lambda dy, x, threshold=0: np.where(x <= threshold, 0, dy),
+    "threshold", lambda dy, x, threshold=0: kept(dy, np.logical_not(x <= threshold)),
     vjp=dict(dy=lambda g, x, threshold: threshold_backward(g, x, threshold), x=lambda g: arithmetic.zeros(g)),
 )  # fmt: skip
 relu = activation(

@@ -51,11 +51,6 @@ log1p = elementwise(
 )  # fmt: skip
 
 
-def _sigmoid(x: Any) -> Any:
-    small = np.exp(-np.abs(x)) if x.dtype.kind == "f" else None
-    return 1 / (1 + np.exp(-x)) if small is None else np.where(x >= 0, 1 / (1 + small), small / (1 + small))[()]
-
-
 sigmoid_backward = op(
     "sigmoid_backward", lambda grad_output, y: grad_output * conj((1 - y) * y), names="",
     signature="(grad_output: Tensor, output: Tensor)", shape=lambda grad_output, y: grad_output.shape,
@@ -65,7 +60,8 @@ sigmoid_backward = op(
     ),
 )  # fmt: skip
 sigmoid = elementwise(
-    "sigmoid", r"\sigma(x) = \frac{1}{1 + e^{-x}}", _sigmoid, names="torch Tensor nn.functional special.expit",
+    "sigmoid", r"\sigma(x) = \frac{1}{1 + e^{-x}}", lambda x: 1 / (1 + np.exp(-x)),
+    names="torch Tensor nn.functional special.expit",
     vjp=dict(x=lambda g, out: sigmoid_backward(g, out)), samples=unary(),
 )  # fmt: skip
 

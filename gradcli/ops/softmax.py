@@ -25,8 +25,11 @@ def axis_of(x: Any, dim: int) -> int | None:
 
 def _softmax(x: Any, dim: int) -> Any:
     axis = axis_of(x, dim)
-    e = np.exp(x - np.max(x, axis, keepdims=True, initial=-np.inf))
-    return np.divide(e, np.sum(e, axis, keepdims=True), order="C")
+    if axis is None:
+        return np.exp(x - x)
+    e = np.subtract(x, np.max(x, axis, keepdims=True, initial=-np.inf), order="C")
+    np.exp(e, out=e)
+    return np.divide(e, np.sum(e, axis, keepdims=True), out=e)
 
 
 def _log_softmax(x: Any, dim: int) -> Any:
@@ -49,8 +52,8 @@ def _sum(x: Any, dim: int) -> Any:
 
 
 def _softmax_backward_data(dy: Any, y: Any, dim: int) -> Any:
-    weighted = dy * y
-    return weighted - y * np.sum(weighted, axis_of(y, dim), keepdims=True)
+    weighted = np.asarray(dy * y)
+    return np.subtract(weighted, y * np.sum(weighted, axis_of(y, dim), keepdims=True), out=weighted)
 
 
 def _softmax_curvature(g: Any, dy: Any, y: Any, dim: int) -> Any:
