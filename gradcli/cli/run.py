@@ -92,11 +92,11 @@ def command(
 class Look:
     """How reports are printed, and what goes between two of them."""
 
-    __slots__ = ("color", "form", "full", "gap", "precision")
+    __slots__ = ("color", "form", "full", "gap", "header", "precision")
 
     def __init__(self, form: Format, precision: int, full: bool, color: Color) -> None:
         self.form, self.precision, self.full, self.color = form, precision, full, color
-        self.gap = ""
+        self.gap, self.header = "", True
 
 
 def _pairs(backward: list[str], seeds: list[str]) -> list[tuple[str, str | None]]:
@@ -131,7 +131,7 @@ def _run(
         write_run(output, found, look.precision, look.full)
     elif not quiet and (found.tensors or look.form is Format.json):
         write(look.gap + render(found, look))
-        look.gap = "\n" if look.form in (Format.table, Format.markdown) else ""
+        look.gap, look.header = "\n" if look.form in (Format.table, Format.markdown) else "", False
     report(found.diagnostics, look.color)
     return 2 if found.diagnostics else 0
 
@@ -151,8 +151,8 @@ def render(found: RunReport, look: Look) -> str:
     printed = {"precision": look.precision, "full": look.full} if look.form in (Format.table, Format.markdown) else {}
     if look.form is Format.table and columns is None and not colored:
         return str(import_module("gradcli.render.plain_table").render_run(found, **printed))
-    terminal = {"width": columns, "color": colored} if look.form is Format.table else {}
-    return str(import_module(f"gradcli.render.{look.form}").render_run(found, **printed, **terminal))
+    special = {Format.table: {"width": columns, "color": colored}, Format.csv: {"header": look.header}}
+    return str(import_module(f"gradcli.render.{look.form}").render_run(found, **printed, **special.get(look.form, {})))
 
 
 def _render_one(value: object, look: Look) -> str:

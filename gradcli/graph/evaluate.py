@@ -42,7 +42,7 @@ from gradcli.graph.graph import (
 )  # fmt: skip
 from gradcli.graph.literal import array_of
 from gradcli.ops import _random, operators
-from gradcli.ops._budget import BUDGET, Budget, machine_memory
+from gradcli.ops._budget import BUDGET, Budget, machine_memory, resident_bytes
 from gradcli.ops._promotion import as_dtype
 from gradcli.source.span import Span
 from gradcli.types.dtype import DEFAULT, is_differentiable
@@ -365,6 +365,13 @@ def _is_integer_literal(form: TensorForm) -> bool:
     return isinstance(form.source, Data) and not form.source.array and form.dtype is None
 
 
+def check_memory(limits: Limits) -> None:
+    """Raise SpecError where the limit is below what the process holds before anything was computed."""
+    if limits.max_memory and resident_bytes() > limits.max_memory:
+        message = f"the limit of {limits.max_memory:,} bytes is less than what is in use before the first tensor"
+        raise SpecError(LimitError(message, code="GC901", hint="raise --max-memory").at(None))
+
+
 @contextmanager
 def settings(graph: Graph, limits: Limits) -> Iterator[None]:
     """Set what ops look at during one evaluation: default dtype, random generator, budget, NumPy's error state.
@@ -401,6 +408,7 @@ def evaluate(
     done = Evaluation(graph, evaluator.slots, evaluator.made)
     with settings(graph, limits), taping(tape):
         try:
+            check_memory(limits)
             for leaf in graph.leaves:
                 name = graph.values[leaf.slot].name
                 evaluator.leaf(leaf, (overrides or {}).get(name))

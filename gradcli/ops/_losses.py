@@ -54,7 +54,8 @@ def reduced_raw(loss: Any, reduction: str) -> Any:
     """Return raw losses, their mean or their sum, inside a kernel."""
     if reduction == "none":
         return loss
-    return (np.mean if reduction == "mean" else np.sum)(loss).astype(loss.dtype)
+    total = np.sum(loss, dtype=np.float32 if loss.dtype == np.float16 else None)
+    return (total / np.float64(loss.size) if reduction == "mean" else total).astype(loss.dtype)
 
 
 def share(g: Any, x: Any, reduction: str) -> Any:

@@ -231,12 +231,12 @@ def _power_of_base(g: Any, x: Any, y: Any) -> Any:
 
 
 def _power_of_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
-    cotangent = g * conj(out * exponential.log_of(x, y))
+    slope = conj(out * exponential.log_of(x, y))
     at_zero = comparison.eq(x, 0.0) if hasattr(x, "dtype") else x == 0
     if at_zero is False:
-        return cotangent
+        return g * slope
     flat = comparison.ge(rearrange.real(y), 0.0) & at_zero
-    return comparison.choose(flat, 0.0, cotangent)
+    return g * comparison.choose(flat, 0.0, slope)
 
 
 pow_ = elementwise(

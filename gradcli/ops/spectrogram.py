@@ -11,6 +11,7 @@ from gradcli.ops import padding, parts, rearrange, views, windows
 from gradcli.ops._families import Shape
 from gradcli.ops._matrix import is_complex
 from gradcli.ops._op import composite, op
+from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import real, sample
 from gradcli.ops.fft import BY_ROOT, BY_SIZE, NONE, _fft_c2c, _fft_c2r, _fft_r2c
 from gradcli.ops.product import squeeze_in_place
@@ -101,6 +102,8 @@ def stft(
 
 def _frames_transformed(x: Any, n_fft: int, hop: int, window: Any, onesided: Any, norm: int) -> Any:
     """Return the transforms of all frames: (batch, frequencies, frames)."""
+    if dtype_name(x) == "float16":
+        raise DtypeError("MKL FFT doesn't support tensors of type: Half")
     x = rearrange.contiguous(x)
     count = 1 + (x.shape[1] - n_fft) // hop
     frames = windows.as_strided(x, (x.shape[0], count, n_fft), (x.shape[1], hop, 1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def _draw(seed: int, **shapes: tuple[int, ...]) -> Arrays:
 def chain(lines: int = 1000) -> Workload:
     """`tanh(x*a+b)` on scalars, one line after the other."""
     names = ["x", *(f"h{i}" for i in range(lines))]
-    ops = {after: f"tanh({before} * a + b)" for before, after in zip(names, names[1:], strict=False)}
+    ops = {after: f"tanh({before} * a + b)" for before, after in pairwise(names)}
 
     def in_torch(x: Any, a: Any, b: Any) -> Any:
         for _ in range(lines):
@@ -57,7 +58,8 @@ def chain(lines: int = 1000) -> Workload:
             ga, gb, g = ga + g * before, gb + g, g * a
         return [g, ga, gb]
 
-    return Workload("chain of 1,000 lines tanh(x*a+b), scalars", {}, _draw(0, x=(), a=(), b=()), ops, names[-1], in_torch, in_numpy)
+    parameters = _draw(0, x=(), a=(), b=())
+    return Workload("chain of 1,000 lines tanh(x*a+b), scalars", {}, parameters, ops, names[-1], in_torch, in_numpy)
 
 
 def elementwise(size: int = 1_000_000) -> Workload:
@@ -75,7 +77,8 @@ def elementwise(size: int = 1_000_000) -> Workload:
         return [np.cos(x) * e + 2 * x / (1 + q), s * e * (-2 * y)]
 
     ops = {"out": "(sin(x) * exp(-y * y) + log1p(x * x)).sum()"}
-    return Workload("(sin(x)*exp(-y*y)+log1p(x*x)).sum(), 10⁶", {}, _draw(1, x=(size,), y=(size,)), ops, "out", in_torch, in_numpy)
+    parameters = _draw(1, x=(size,), y=(size,))
+    return Workload("(sin(x)*exp(-y*y)+log1p(x*x)).sum(), 10⁶", {}, parameters, ops, "out", in_torch, in_numpy)
 
 
 def mlp(batch: int = 128) -> Workload:
@@ -133,7 +136,7 @@ def convolution() -> Workload:
 def attention(heads: int = 4) -> Workload:
     """A self-attention block over 4×128×128 with layer norm, with the input's gradient."""
     width = 128
-    shapes = {name: (width, width) for name in ("wq", "wk", "wv", "wo")}
+    shapes = dict.fromkeys(("wq", "wk", "wv", "wo"), (width, width))
     parameters = _draw(7, x=(4, 128, width), **shapes) | {"g": np.ones(width, np.float32), "b": np.zeros(width, np.float32)}
     split = f".reshape(4, 128, {heads}, {width // heads}).transpose(1, 2)"
     ops = {
@@ -165,7 +168,8 @@ def lstm(steps: int = 100, batch: int = 16, hidden: int = 64) -> Workload:
     h, c = "h", "c"
     for t in range(steps):
         ops[f"z{t}"] = f"xs[{t}] @ w + {h} @ u + b"
-        ops[f"c{t}"] = f"sigmoid(z{t}[:, :{hidden}]) * {c} + sigmoid(z{t}[:, {hidden}:{2 * hidden}]) * tanh(z{t}[:, {2 * hidden}:{3 * hidden}])"
+        kept, new = f"sigmoid(z{t}[:, :{hidden}]) * {c}", f"tanh(z{t}[:, {2 * hidden}:{3 * hidden}])"
+        ops[f"c{t}"] = f"{kept} + sigmoid(z{t}[:, {hidden}:{2 * hidden}]) * {new}"
         ops[f"h{t}"] = f"sigmoid(z{t}[:, {3 * hidden}:]) * tanh(c{t})"
         h, c = f"h{t}", f"c{t}"
     ops["loss"] = f"({h} * {h}).mean()"
