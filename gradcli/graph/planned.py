@@ -14,6 +14,7 @@ from gradcli.autograd.plan import NotPlannable, Tape, Traced, plan
 from gradcli.autograd.tensor import Tensor
 from gradcli.graph.evaluate import Evaluation, Limits, StepResult, evaluate
 from gradcli.graph.graph import Graph
+from gradcli.ops.registry import Results
 from gradcli.types.dtype import DEFAULT
 
 Signature = tuple[Any, ...]
@@ -116,10 +117,9 @@ def _filled(value: Any, numbers: Mapping[int, Any]) -> Any:
     """Return a value of the first evaluation with this one's numbers."""
     if isinstance(value, Tensor):
         return _filled_tensor(value, numbers)
-    if isinstance(value, (tuple, list)):
-        items = [_filled(item, numbers) for item in value]
-        return type(value)(items, value.names) if hasattr(value, "names") else type(value)(items)
-    return value
+    if isinstance(value, Results):
+        return Results([_filled(item, numbers) for item in value], value.names)
+    return type(value)(_filled(item, numbers) for item in value) if isinstance(value, (tuple, list)) else value
 
 
 def _filled_tensor(value: Tensor, numbers: Mapping[int, Any]) -> Tensor:
