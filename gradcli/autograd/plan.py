@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -70,7 +70,7 @@ class Traced(operators.Operators):
 
     def astype(self, dtype: Any) -> Any:
         """Return the values in another dtype, as promotion does."""
-        return self.tape.call(_astype, [self, dtype])
+        return self.tape.call(_astype, [self, dtype], None, True)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise NotPlannable
@@ -109,6 +109,13 @@ class Call:
     outs: tuple[int, ...]
     several: bool
     infix: str | None = None
+    elementwise: bool = False
+    shape: tuple[int, ...] = ()
+    dtype: Any = None
+
+    def replaced(self, args: tuple[Any, ...]) -> Call:
+        """Return this call with other arguments."""
+        return replace(self, args=args)
 
 
 class Tape:
@@ -135,9 +142,12 @@ class Tape:
         """Run an op; on constants alone it is folded, else written down."""
         if not any(map(_is_traced, values)):
             return op.run(values)
-        return self.call(_kernel(op), list(values), INFIX.get(op.name) if _is_plain(op, values) else None)
+        infix = INFIX.get(op.name) if _is_plain(op, values) else None
+        return self.call(_kernel(op), list(values), infix, op.elementwise)
 
-    def call(self, function: Callable[..., Any], values: list[Any], infix: str | None = None) -> Any:
+    def call(
+        self, function: Callable[..., Any], values: list[Any], infix: str | None = None, elementwise: bool = False
+    ) -> Any:  # fmt: skip
         """Call a function on the raw values and write the call down, unless the very same call was made before."""
         key = (function, *map(_key, values))
         if key in self._known:
@@ -148,7 +158,8 @@ class Tape:
             result = function(*map(_raw, values))
         several = isinstance(result, (tuple, list))
         traced = tuple(map(self.traced, result)) if several else (self.traced(result),)
-        self.calls.append(Call(function, tuple(values), tuple(t.slot for t in traced), several, infix))
+        about = (traced[0].shape, traced[0].dtype) if elementwise else ((), None)
+        self.calls.append(Call(function, tuple(values), tuple(t.slot for t in traced), several, infix, elementwise, *about))
         self._known[key] = traced if several else traced[0]
         return self._known[key]
 
@@ -201,9 +212,15 @@ def taping(tape: Tape | None) -> Iterator[None]:
 
 def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots."""
-    calls = needed(tape.calls, wanted)
+    from gradcli.autograd.blocks import fused
+
+    return function_of(fused(needed(tape.calls, wanted), wanted), list(tape.inputs.values()), wanted)
+
+
+def function_of(calls: Sequence[Call], inputs: Sequence[int], wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+    """Return calls as one Python function from the values in some slots to those in others."""
     writer = Writer(last_uses(calls), set(wanted))
-    arguments = ", ".join(writer.assigned(slot) for slot in tape.inputs.values())
+    arguments = ", ".join(writer.assigned(slot) for slot in inputs)
     lines = [writer.line(number, call) for number, call in enumerate(calls)]
     results = "".join(f"{writer.names[slot]}, " for slot in wanted)
     source = "\n    ".join([f"def program({arguments}):", *lines, f"return ({results})"])

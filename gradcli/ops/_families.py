@@ -96,7 +96,9 @@ def elementwise(
     shape = record.pop("shape", broadcast_rule)
     takes = record.pop("takes", None)
     shape = taking(*takes, shape) if takes else shape
-    return op(name, kernel, latex=latex, vjp=vjp, promote=promote, shape=shape, names=names, **record)
+    declared = op(name, kernel, latex=latex, vjp=vjp, promote=promote, shape=shape, names=names, **record)
+    declared.elementwise = True
+    return declared
 
 
 def comparison(name: str, latex: str, kernel: Callable[..., Any], **record: Any) -> Op:
