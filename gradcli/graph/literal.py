@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeError, ShapeError
+from gradcli.ops._numbers import fits, no_complex
 from gradcli.ops._promotion import as_dtype
 from gradcli.types.dtype import DEFAULT, default_complex
 
@@ -60,9 +61,11 @@ def array_of(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     target = as_dtype(name)
     try:
         wide = np.array(value, dtype=np.complex128 if _has_complex(value) else None)
-        if target.kind in "iu" and wide.dtype.kind in "iub" and wide.size:
+        if wide.dtype.kind == "c" and target.kind in "iuf":
+            raise no_complex(target)
+        if target.kind in "iu" and wide.size:
             _check_range(wide, target, name)
-        return wide.reshape(shape).astype(target)
+        return wide.reshape(shape).astype(np.int64 if name == "uint8" else target).astype(target)
     except (OverflowError, TypeError, ValueError) as error:
         raise DtypeError(f"value cannot be converted to type {name} without overflow: {error}", code="GC308") from None
 
@@ -72,6 +75,6 @@ def _has_complex(value: Any) -> bool:
 
 
 def _check_range(values: np.ndarray[Any, Any], target: np.dtype[Any], name: str) -> None:
-    info = np.iinfo(target)
-    if int(values.min()) < info.min or int(values.max()) > info.max:
+    """Hold numbers to a dtype's range; for PyTorch an unsigned one has room for negative integers, which wrap."""
+    if not (fits(values.min().item(), target) and fits(values.max().item(), target)):
         raise DtypeError(f"value cannot be converted to type {name} without overflow", code="GC308")

@@ -29,6 +29,12 @@ def number_as(value: Any, name: str) -> Any:
     return dtype.type(int(real) % 256 if name == "uint8" else int(real)) if dtype.kind in "iu" else dtype.type(real)
 
 
+def no_complex(dtype: np.dtype[Any]) -> DtypeError:
+    """Return PyTorch's error for a complex number among the values of a tensor of another dtype."""
+    integer = "'complex' object cannot be interpreted as an integer"
+    return DtypeError(integer if dtype.kind in "iu" else "must be real number, not complex")
+
+
 def fits(value: Any, dtype: np.dtype[Any]) -> bool:
     """Return whether a dtype has room for a number; its fraction may be lost, its magnitude may not."""
     if isinstance(value, complex):
@@ -39,6 +45,6 @@ def fits(value: Any, dtype: np.dtype[Any]) -> bool:
 def _in_range(value: Any, dtype: np.dtype[Any]) -> bool:
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        low = -limits.max if dtype.kind == "u" else limits.min
-        return bool(np.isfinite(value)) and low <= int(value) <= limits.max
+        low = -limits.max if dtype.kind == "u" and not isinstance(value, float) else limits.min
+        return bool(np.isfinite(value)) and low <= value <= limits.max
     return not np.isfinite(float(value)) or abs(value) <= float(np.finfo(dtype).max)

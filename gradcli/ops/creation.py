@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import DtypeError, NumericError, ShapeError
 from gradcli.ops._budget import allow
 from gradcli.ops._layout import copied, filled_like
-from gradcli.ops._numbers import fits, number_as
+from gradcli.ops._numbers import fits, no_complex, number_as
 from gradcli.ops._op import composite, op
 from gradcli.ops._promotion import NUMBERS, as_dtype, dtype_name
 from gradcli.ops._samples import index, real, sample
@@ -259,8 +259,8 @@ def tensor(data: Any, dtype: str | None = None) -> Any:
 def _packed(values: Sequence[Any], name: str) -> Any:
     """Return numbers in a dtype; raise PyTorch's errors where one does not fit."""
     dtype = as_dtype(name)
-    if dtype.kind != "c" and any(isinstance(v, complex) for v in values):
-        raise DtypeError("must be real number, not complex")
+    if dtype.kind not in "bc" and any(isinstance(v, complex) for v in values):
+        raise no_complex(dtype)
     if dtype.kind in "iu":
         if not all(fits(v, dtype) for v in values):
             raise DtypeError(f"value cannot be converted to type {name} without overflow", code="GC308")

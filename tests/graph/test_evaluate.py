@@ -217,3 +217,30 @@ def test_every_finding_of_a_failed_evaluation_is_a_finding_of_the_spec() -> None
         "ops: {y: 'range(1)[3]'}",
     ):
         assert failure(text).diagnostics
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype", "stored"),
+    [("[-1, -255]", "uint8", [255, 1]), ("[2.7]", "uint8", [2]), ("[1j, 0]", "bool", [True, False])],
+)
+def test_literals_become_what_torch_tensor_makes_of_them(numbers: str, dtype: str, stored: list[object]) -> None:
+    """Negative integers wrap in uint8, fractions are cut off, and everything but zero is true."""
+    written = f"{{a: {{value: {numbers}, dtype: {dtype}}}, b: 'tensor({numbers}, dtype={dtype})'}}"
+    assert values(f"inputs: {written}", "a", "b") == [stored, stored]
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype", "message"),
+    [
+        ("1j", "float32", "must be real number, not complex"),
+        ("1j", "int64", "'complex' object cannot be interpreted as an integer"),
+        ("-256", "uint8", "value cannot be converted to type uint8 without overflow"),
+        ("-0.5", "uint8", "value cannot be converted to type uint8 without overflow"),
+        ("127.5", "int8", "value cannot be converted to type int8 without overflow"),
+        ("nan", "int32", "value cannot be converted to type int32 without overflow"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{{value: [{}], dtype: {}}}", "'tensor([{}], dtype={})'"])
+def test_literals_that_a_dtype_cannot_hold(form: str, number: str, dtype: str, message: str) -> None:
+    """A number without a place in the dtype is PyTorch's error."""
+    assert failure(f"inputs: {{a: {form.format(number, dtype)}}}").diagnostics[0].message == message
