@@ -68,7 +68,7 @@ class GradFn:
         if self.saved is None:
             raise AutogradError(FREED, code="GC402", hint="write retain_graph: true on the earlier backward step")
         read = _as_tensor if recording else _as_raw
-        return [g, *(read(value, self) for value in self.saved)]
+        return [g, *[read(value, self) for value in self.saved]]
 
 
 class AccumulateGrad:

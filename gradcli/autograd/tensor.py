@@ -170,11 +170,10 @@ def recording(enabled: bool) -> Iterator[None]:
 
 
 def detached(value: Any) -> Any:
-    """Return the raw value of a tensor, of the tensors in a list, or the value itself."""
-    if type(value) is Tensor:
-        return value.data
+    """Return the raw values of the tensors in a list, or the value itself."""
     if type(value) is tuple or type(value) is list:
-        return [detached(item) for item in value] if any(type(item) is Tensor for item in value) else value
+        if any(type(item) is Tensor for item in value):
+            return [item.data if type(item) is Tensor else item for item in value]
     return value
 
 
@@ -183,7 +182,7 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
 
     Raises ShapeError and DtypeError with PyTorch's texts.
     """
-    raws: Sequence[Any] = [detached(value) for value in values]
+    raws: Sequence[Any] = [value.data if type(value) is Tensor else detached(value) for value in values]
     if op.promote is not None:
         raws = op.promote(op, raws)
     if op.shape is not None:
@@ -222,16 +221,15 @@ def _record(
     op: Op, values: Sequence[Any], raws: Sequence[Any], result: Any, edges: list[Edge], needs: tuple[bool, ...]
 ) -> Any:  # fmt: skip
     plan = op.plan(needs)
-    several = op.outputs is not None or type(result) in (list, tuple)
-    outs = result if several else (result,)
-    meta = tuple((out.shape, out.dtype) for out in outs)
     saved = [_save(kind, at, values, raws, result) for kind, at in plan.saved]
-    counts = tuple(len(values[at]) if type(values[at]) in (list, tuple) else None for at in op.differentiable)
-    layout = counts if any(c is not None for c in counts) else None
-    node = GradFn(op, plan, tuple(edges), saved, meta, layout)
-    if not several:
+    layout = None
+    if len(edges) != len(needs) or list in map(type, raws):
+        layout = tuple([len(values[at]) if type(values[at]) in (list, tuple) else None for at in op.differentiable])
+    if op.outputs is None and type(result) is not tuple and type(result) is not list:
+        node = GradFn(op, plan, tuple(edges), saved, ((result.shape, result.dtype),), layout)
         return Tensor.of_node(result, node, 0) if result.dtype.kind in "fc" else Tensor(result)
-    names = op.outputs or ()
+    outs, names = result, op.outputs or ()
+    node = GradFn(op, plan, tuple(edges), saved, tuple([(out.shape, out.dtype) for out in outs]), layout)
     return tuple(
         Tensor(out)
         if out.dtype.kind not in "fc" or (i < len(names) and names[i] in op.constant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,21 @@ from gradcli.types.dtype import BY_NAME
 
 def call_target(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Apply an op, operator, method, attribute or builtin; arrays that come back become tensors."""
-    space, _, name = target.partition(".")
-    handler = _SPACES.get(space)
+    handler, name = _handler(target)
     return wrapped(registry.call(target, args, kwargs) if handler is None else handler(name, args, kwargs))
+
+
+@lru_cache(maxsize=None)
+def _handler(target: str) -> tuple[Callable[..., Any] | None, str]:
+    """Return what handles the space of a target (None: the registry), and the name in that space."""
+    space, _, name = target.partition(".")
+    return _SPACES.get(space), name
 
 
 def wrapped(value: Any) -> Any:
     """Return arrays as tensors, also in tuples; numbers and tensors stay."""
+    if type(value) is Tensor:
+        return value
     if isinstance(value, (np.ndarray, np.generic)):
         return Tensor(value)
     if type(value) in (tuple, list, registry.Results) and any(isinstance(v, (np.ndarray, np.generic)) for v in value):

@@ -148,8 +148,9 @@ class Evaluator:
         return None if block.result is None else self.read(block.result)
 
     def _apply(self, s: Apply) -> None:
-        args = [self.read(arg) for arg in s.args]
-        kwargs = {key: self.read(arg) for key, arg in s.kwargs}
+        slots = self.slots
+        args = [slots[arg.slot] if type(arg) is Ref else self.read(arg) for arg in s.args]
+        kwargs = {key: self.read(arg) for key, arg in s.kwargs} if s.kwargs else {}
         if s.record:
             self.slots[s.out] = call_target(s.target, args, kwargs)
         else:

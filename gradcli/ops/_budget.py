@@ -48,7 +48,7 @@ BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 def allow(shape: Any, itemsize: int = 8) -> None:
     """Raise LimitError where a tensor of this shape would exceed the budget of the evaluation that runs."""
-    if type(shape) is not tuple:
+    if not shape or type(shape) is not tuple:
         return
     elements = prod(n for n in shape if n is not None) if all(type(n) in (int, type(None)) for n in shape) else 0
     budget = BUDGET.get()

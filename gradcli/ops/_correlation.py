@@ -1,12 +1,12 @@
 """Correlation: the sliding sums of products behind every convolution, and their adjoints, as matrix products.
 
-Windows are strided views. Where the first dimension has stride 1 only the others are unrolled: shifting a window by one
-row is then a slice of the same matrix, so one unrolled copy serves all rows of the kernel.
+Windows are strided views, unrolled part by part of the batch into a matrix that fits in a cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 Array: TypeAlias = "NDArray[Any]"
 Sizes = Sequence[int]
 
-CHUNK_BYTES = 2 << 20
+CHUNK_BYTES = 3 << 19
 """How much of a batch is unrolled at a time: what fits in a cache."""
-DEEP = 16
-"""How long the rows of a matrix product are at least, for the kernel's rows to be products of their own."""
 
 
 def padded(x: Array, low: Sizes, high: Sizes, value: Any = 0) -> Array:
@@ -52,77 +50,75 @@ def out_sizes(sizes: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tu
     return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True))
 
 
-def _by_rows(w: Array, stride: Sizes) -> bool:
-    return stride[0] == 1 and w.shape[2] > 1 and w.shape[1] * prod(w.shape[3:]) >= DEEP
+def _grid(sizes: Sizes, out: Sizes, stride: Sizes) -> tuple[int, ...]:
+    """Return the windows to unroll: whole rows of the padded input where they are not many more than asked for.
+
+    Windows over whole rows lie one element apart, so that each tap of the kernel reads one long run of memory.
+    """
+    rows = (out[0], *sizes[1:])
+    return rows if set(stride) == {1} and prod(rows) <= 2 * prod(out) else tuple(out)
 
 
-def _matrices(
-    x: Array, w: Array, out: Sizes, stride: Sizes, dilation: Sizes, groups: int
-) -> Iterator[tuple[slice, list[Array]]]:
-    """Yield parts of the batch with their matrices (batch, groups, taps, positions), one or one for each kernel row."""
-    kernel, positions = w.shape[2:], prod(out)
-    by_rows = _by_rows(w, stride)
-    rows = prod(out[1:])
-    inside = (1, *kernel[1:]), (x.shape[2], *out[1:])
-    view = windows(x, *(inside if by_rows else (kernel, out)), stride, dilation)
-    step = max(1, CHUNK_BYTES // max(1, prod(view.shape[1:]) * x.itemsize))
-    for start in range(0, len(x), step):
-        part = slice(start, start + step)
-        count = len(view[part])
-        columns = rows * x.shape[2] if by_rows else positions
-        taps = w.shape[1] * prod(kernel[1:] if by_rows else kernel)
-        matrix = view[part].reshape(count, groups, taps, columns)
-        if by_rows:
-            shifts = (i * dilation[0] * rows for i in range(kernel[0]))
-            yield part, [matrix[..., shift : shift + positions] for shift in shifts]
-        else:
-            yield part, [matrix]
-
-
-def _weights(w: Array, stride: Sizes, groups: int) -> list[Array]:
-    """Return the matrices (groups, out, taps) that belong to those of the windows."""
-    g = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
-    if _by_rows(w, stride):
-        return [np.ascontiguousarray(g[:, :, :, i]).reshape(*g.shape[:2], -1) for i in range(w.shape[2])]
-    return [g.reshape(*g.shape[:2], prod(w.shape[1:]))]
+def _unrolled(
+    x: Array, kernel: Sizes, grid: Sizes, stride: Sizes, dilation: Sizes, groups: int
+) -> Iterator[tuple[slice, Array]]:
+    """Yield parts of the batch with their matrices (groups, taps, windows), which are good until the next one."""
+    if tuple(grid[1:]) == x.shape[3:] and prod(kernel[1:]) > 1:
+        x = padded(x, (0,) * len(grid), (1,) + (0,) * (len(grid) - 1))
+    view = np.moveaxis(windows(x, kernel, grid, stride, dilation), 0, 1 + len(kernel))
+    count = len(x)
+    parts = max(1, min(count, round(view.size * x.itemsize / CHUNK_BYTES)))
+    bounds = [count * i // parts for i in range(parts + 1)]
+    matrix = np.empty(0, x.dtype)
+    for start, stop in pairwise(bounds):
+        piece = view[(slice(None),) * (1 + len(kernel)) + (slice(start, stop),)]
+        if matrix.shape != piece.shape:
+            matrix = np.empty(piece.shape, x.dtype)
+        np.copyto(matrix, piece)
+        yield slice(start, stop), matrix.reshape(groups, -1, (stop - start) * prod(grid))
 
 
 def correlate(x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
     """Return Σ over taps of w · x at the windows: (n, c, *sizes), (o, c / groups, *kernel) → (n, o, *out)."""
     x = padded(x, padding, padding)
     out = out_sizes(x.shape[2:], w.shape[2:], stride, dilation)
-    result = np.zeros((len(x), groups, w.shape[0] // groups, prod(out)), x.dtype)
-    if result.size and w.size:
-        weights = _weights(w, stride, groups)
-        for part, matrices in _matrices(x, w, out, stride, dilation, groups):
-            np.matmul(weights[0], matrices[0], out=result[part])
-            for weight, matrix in zip(weights[1:], matrices[1:], strict=True):
-                result[part] += np.matmul(weight, matrix)
-    return result.reshape(len(x), w.shape[0], *out)
+    shape = (len(x), w.shape[0], *out)
+    if not w.size or not prod(shape):
+        return np.zeros(shape, x.dtype)
+    result = np.empty(shape, x.dtype)
+    grid, inside = _grid(x.shape[2:], out, stride), tuple(map(slice, out))
+    weights = w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:]))
+    for part, matrix in _unrolled(x, w.shape[2:], grid, stride, dilation, groups):
+        product = np.matmul(weights, matrix).reshape(w.shape[0], -1, *grid)
+        result[part] = product[(..., *inside)].swapaxes(0, 1)
+    return result
 
 
 def correlate_weight(
     g: Array, x: Array, w_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> Array:
     """Return what `correlate` does to its weight, transposed: (n, o, *out), (n, c, *sizes) → w_shape."""
-    w = np.zeros(w_shape, g.dtype)
-    if not g.size or not w.size:
-        return w
+    if not g.size or not prod(w_shape):
+        return np.zeros(w_shape, g.dtype)
     used = tuple(
         (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(g.shape[2:], stride, dilation, w_shape[2:], strict=True)
     )
     x = padded(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
-    grouped = g.reshape(len(g), groups, w_shape[0] // groups, -1)
-    totals: list[Any] = []
-    for part, matrices in _matrices(x, w, g.shape[2:], stride, dilation, groups):
-        found = [np.matmul(grouped[part], m.swapaxes(-1, -2)).sum(0) for m in matrices]
-        totals = [a + b for a, b in zip(totals, found, strict=True)] if totals else found
-    if len(totals) == 1:
-        return totals[0].reshape(w_shape)  # type: ignore[no-any-return]
-    rows = w.reshape(groups, w_shape[0] // groups, *w_shape[1:])
-    for i, total in enumerate(totals):
-        rows[:, :, :, i] = total.reshape(*rows.shape[:3], *w_shape[3:])
-    return w
+    settings = (x, w_shape, stride, dilation, groups)
+    w = _summed(g, _grid(x.shape[2:], g.shape[2:], stride), *settings)
+    return w if np.isfinite(w).all() else _summed(g, g.shape[2:], *settings)
+
+
+def _summed(
+    g: Array, grid: Sizes, x: Array, w_shape: Sizes, stride: Sizes, dilation: Sizes, groups: int
+) -> Array:
+    """Return Σ over windows of g · x, with g = 0 at windows of the grid that g does not have (where x is finite)."""
+    high = tuple(m - n for m, n in zip(grid, g.shape[2:], strict=True))
+    total: Any = 0
+    for part, matrix in _unrolled(x, w_shape[2:], grid, stride, dilation, groups):
+        columns = padded(g[part].swapaxes(0, 1), (0,) * len(grid), high)
+        total = total + np.matmul(matrix, columns.reshape(groups, w_shape[0] // groups, -1).swapaxes(-1, -2))
+    return np.ascontiguousarray(total.swapaxes(-1, -2)).reshape(w_shape)
 
 
 def correlate_input(

@@ -69,8 +69,12 @@ def _broadcast_two(a: Shape, b: Shape) -> Shape:
 
 def broadcast_rule(*values: Any) -> Shape:
     """Return the broadcast shape of all tensors among an elementwise op's values."""
-    shapes = [value.shape for value in values if hasattr(value, "shape")]
-    return broadcast_shapes(*shapes)
+    common: Shape | None = None
+    for value in values:
+        shape = getattr(value, "shape", None)
+        if shape is not None and shape != common:
+            common = shape if common is None else _broadcast_two(common, shape)
+    return common or ()
 
 
 def _all_nonzero(y: Any) -> bool:

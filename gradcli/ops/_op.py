@@ -51,6 +51,7 @@ class Op:
     __slots__ = (
         "_plans",
         "_signature",
+        "_tensors",
         "constant",
         "defaults",
         "differentiable",
@@ -91,6 +92,7 @@ class Op:
         derived = {name for key in self.vjp for name in key.split(", ")}
         self.differentiable = tuple(i for i, p in enumerate(self.params) if p in derived)
         self._signature: Signature | None = None
+        self._tensors: tuple[int, ...] | None = None
         self._plans: dict[tuple[bool, ...], Plan] = {}
         if unknown := derived - set(self.params):
             raise TypeError(f"{name}: vjp names {', '.join(unknown)}; the kernel has {', '.join(self.params)}")
@@ -108,7 +110,9 @@ class Op:
     @property
     def tensor_params(self) -> tuple[int, ...]:
         """The positions of the parameters that are tensors or lists of tensors."""
-        return tuple(i for i, p in enumerate(self.signature.params) if p.kind.startswith("Tensor"))
+        if self._tensors is None:
+            self._tensors = tuple(i for i, p in enumerate(self.signature.params) if p.kind.startswith("Tensor"))
+        return self._tensors
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the kernel on raw data; hand anything else to its own `__apply__`."""

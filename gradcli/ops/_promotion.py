@@ -90,16 +90,30 @@ def _convert(op: Op, values: Sequence[Any], floating: bool) -> list[Any]:
     return result
 
 
+def _is_common(op: Op, values: Sequence[Any], kinds: str) -> bool:
+    """Return whether all tensors have one dtype of these kinds already, which Python numbers beside them do not change."""
+    common = None
+    absorbed = False
+    for at in op.tensor_params:
+        value = values[at]
+        if type(value) in _REAL:
+            absorbed = True
+        elif getattr(value, "dtype", None) is None or (common is not None and value.dtype is not common):
+            return False
+        else:
+            common = value.dtype
+    return common is not None and common.kind in (_INEXACT if absorbed else kinds)
+
+
+_REAL = (bool, int, float)
+_INEXACT = "fc"
+
+
 def same(op: Op, values: Sequence[Any]) -> Sequence[Any]:
     """Bring all tensors of a call to their common dtype."""
-    dtypes = {v.dtype for v in values if hasattr(v, "dtype")}
-    if len(dtypes) == 1 and not any(type(v) in NUMBERS or type(v) in (list, tuple) for v in values):
-        return values
-    return _convert(op, values, False)
+    return values if _is_common(op, values, "biufc") else _convert(op, values, False)
 
 
 def floating(op: Op, values: Sequence[Any]) -> Sequence[Any]:
     """Bring all tensors of a call to their common dtype, integers to the default floating dtype."""
-    if len(values) == 1 and values[0].dtype.kind in "fc":
-        return values
-    return _convert(op, values, True)
+    return values if _is_common(op, values, "fc") else _convert(op, values, True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import BindError
 from gradcli.ops import _index as index
-from gradcli.ops._signature import Signature, parse, type_name
+from gradcli.ops._signature import MISSING, Param, Signature, parse, type_name
 
 if TYPE_CHECKING:
     from gradcli.ops._op import Composite, Op
@@ -194,8 +194,14 @@ def _same(one: str, other: str) -> bool:
 
 def call(qualified: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Apply the first overload that the arguments fit; raise BindError with PyTorch's text where none does."""
+    if not kwargs:
+        known = _direct.get((qualified, *map(type, args)))
+        if known is not None:
+            overload, defaults = known
+            return _results(overload, overload.target(*args, *defaults))
     choices = _ready.get(qualified) or overloads(qualified)
     name = qualified.rpartition(".")[2]
+    _remember(qualified, choices[0], args, kwargs)
     if len(choices) == 1:
         return _results(choices[0], choices[0].target(*choices[0].signature.bind(name, args, kwargs)))
     for overload in choices:
@@ -205,6 +211,27 @@ def call(qualified: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
             continue
         return _results(overload, overload.target(*values))
     raise BindError(_no_overload(name, choices, args, kwargs))
+
+
+_direct: dict[tuple[Any, ...], tuple[Overload, tuple[Any, ...]]] = {}
+"""Calls whose types alone say that they fit a first overload: its defaults for what they leave out."""
+
+
+def _remember(qualified: str, overload: Overload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Note that calls with positional tensors (and numbers where a tensor may be one) fit this overload as they are."""
+    params, given = overload.signature.params, len(args)
+    if kwargs or given > len(params) or any(p.default is MISSING or p.varargs for p in params[given:]):
+        return
+    if all(_fits(param, value) for param, value in zip(params, args, strict=False)):
+        _direct[(qualified, *map(type, args))] = (overload, tuple([p.default for p in params[given:]]))
+
+
+def _fits(param: Param, value: Any) -> bool:
+    if param.keyword_only or param.varargs:
+        return False
+    if hasattr(type(value), "__apply__"):
+        return param.kind in ("Tensor", "Tensor|Scalar")
+    return param.kind == "Tensor|Scalar" and type(value) in (bool, int, float, complex)
 
 
 def _results(overload: Overload, value: Any) -> Any:
