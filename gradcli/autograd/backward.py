@@ -26,10 +26,9 @@ def backward(
         return
     if not inputs:
         raise AutogradError("`inputs` argument to `backward()` cannot be empty.", code="GC401")
-    edges = _edges(inputs)
-    for tensor, g in zip(inputs, engine.run(roots, keep=keep, record=create_graph, wanted=edges), strict=True):
-        if g is not None:
-            tensor.accumulate(g)
+    for tensor in inputs:
+        tensor.retain_grad()
+    engine.run(roots, keep=keep, record=create_graph, wanted=[tensor.edge() for tensor in inputs], accumulate=True)
 
 
 def grad(

@@ -22,16 +22,19 @@ Node = GradFn | AccumulateGrad
 Root = tuple[Edge, Any]
 
 
-def run(roots: Sequence[Root], *, keep: bool, record: bool, wanted: Sequence[Edge] | None = None) -> list[Any]:
+def run(
+    roots: Sequence[Root], *, keep: bool, record: bool, wanted: Sequence[Edge] | None = None, accumulate: bool = False
+) -> list[Any]:  # fmt: skip
     """Run one backward pass from (edge, cotangent) roots.
 
-    Without `wanted` every leaf accumulates its gradient; with it nothing is accumulated, only the nodes on the way to the
-    wanted edges run, and their cotangents are returned (None: not reached). `record` makes the pass itself
-    differentiable.
+    Without `wanted` every leaf accumulates its gradient. With it only the nodes on the way to the wanted edges run, and their
+    cotangents are returned (None: not reached); with `accumulate` their own nodes run too, and leaves among them
+    accumulate. `record` makes the pass itself differentiable.
     """
     with recording(record), operators.formulas(record), np.errstate(all="ignore"):
         waiting = _dependencies([node for (node, _), _ in roots if node is not None])
-        needed = None if wanted is None else _reaching(waiting, {node for node, _ in wanted})
+        targets = {node for node, _ in wanted or ()}
+        needed = None if wanted is None else _reaching(waiting, targets) | (targets if accumulate else set())
         found: dict[Edge, Any] = {}
         buffers: dict[Any, list[Any]] = {}
         for (node, output), g in roots:
@@ -42,7 +45,8 @@ def run(roots: Sequence[Root], *, keep: bool, record: bool, wanted: Sequence[Edg
         while ready:
             node = heappop(ready)[2]
             g = buffers.pop(node, None) or [None] * len(node.meta)
-            _note(node, g, wanted, found)
+            if needed is None or node in needed or node in targets:
+                _note(node, g, None if accumulate else wanted, found)
             for (following, output), cotangent in zip(
                 node.edges, _cotangents(node, g, wanted, needed, record), strict=True
             ):

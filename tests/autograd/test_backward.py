@@ -157,6 +157,41 @@ def test_inputs_choose_who_gets_a_grad() -> None:
     assert (w.grad, h.grad) == (2 * 10 * 2, 20)
 
 
+def test_an_input_that_is_no_leaf_retains_its_grad() -> None:
+    """It gets its grad once, however often it is named, and again in later passes; its own saved values are freed."""
+    x = leaf(3.0)
+    h = x * x
+    h.retain_grad()
+    z = h + h
+    backward(z, inputs=[h, h], retain_graph=True)
+    assert (h.grad, x.grad) == (2, None)
+    backward(z, inputs=[x, x])
+    assert (h.grad, x.grad) == (4, 12)
+    k = x * x
+    z = k + k
+    backward(z, inputs=[k])
+    assert (k.grad, k.retains_grad) == (2, True)
+    with pytest.raises(AutogradError, match="a second time"):
+        backward(z)
+
+
+def test_retained_grads_beside_the_way_to_the_inputs_stay_none() -> None:
+    """A pass for some inputs leaves alone what is not on the way to them."""
+    x, w = leaf(3.0), leaf(2.0)
+    h = x * x
+    h.retain_grad()
+    backward(h * w, inputs=[w])
+    assert (h.grad, w.grad) == (None, 9)
+    (found,) = gradient(h * w, w)
+    assert (h.grad, found.item()) == (None, 9)  # type: ignore[union-attr]
+
+
+def test_inputs_of_a_pass_must_require_grad() -> None:
+    """PyTorch asks them to retain their grad."""
+    with pytest.raises(AutogradError, match="can't retain_grad on Tensor that has requires_grad=False"):
+        backward(leaf(1.0) * 2, inputs=[leaf(1.0, requires_grad=False)])
+
+
 def test_no_inputs_at_all_are_an_error() -> None:
     """An empty list of inputs is refused, in PyTorch's words."""
     with pytest.raises(AutogradError, match=r"`inputs` argument to `backward\(\)` cannot be empty\."):
