@@ -171,9 +171,8 @@ def recording(enabled: bool) -> Iterator[None]:
 
 def detached(value: Any) -> Any:
     """Return the raw values of the tensors in a list, or the value itself."""
-    if type(value) is tuple or type(value) is list:
-        if any(type(item) is Tensor for item in value):
-            return [item.data if type(item) is Tensor else item for item in value]
+    if (type(value) is tuple or type(value) is list) and any(type(item) is Tensor for item in value):
+        return [item.data if type(item) is Tensor else item for item in value]
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ def call_target(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     return wrapped(registry.call(target, args, kwargs) if handler is None else handler(name, args, kwargs))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _handler(target: str) -> tuple[Callable[..., Any] | None, str]:
     """Return what handles the space of a target (None: the registry), and the name in that space."""
     space, _, name = target.partition(".")
