@@ -237,6 +237,8 @@ class Evaluator:
         assert s.over is not None
         over = self.value(s.over)
         if s.repeat:
+            if isinstance(over, Tensor) and not over.ndim and over.dtype.kind in "iu":
+                over = over.item()
             if not isinstance(over, int) or isinstance(over, bool):
                 raise BindError(f"repeat takes a whole number, not {_describe(over)}", code="GC210")
             over = range(over)

@@ -77,6 +77,13 @@ def test_repeat_takes_an_expression() -> None:
     assert values(text, "y.h") == [16]
 
 
+def test_repeat_takes_a_tensor_that_holds_an_int() -> None:
+    """As `range` does, and no other tensor."""
+    text = "inputs: {{n: {}}}\nops: {{y: {{carry: {{h: 1}}, repeat: n, ops: {{h: h * 2}}}}}}"
+    assert values(text.format(3), "y.h") == [8]
+    assert failure(text.format(3.0)).diagnostics[0].message == "repeat takes a whole number, not a Tensor"
+
+
 def test_loops_nest() -> None:
     """A loop in a loop starts anew in each turn of the outer one."""
     text = """
