@@ -104,7 +104,7 @@ def lower_loop(form: OpsForm, op: Op, parts: LoopParts) -> None:
     if kind is None:
         hint = "write `while: h.norm() < 10`, `for: row in x` or `repeat: 3`"
         form.reading.findings.add("GC112", f"the loop `{op.name}` has no `while`, `for` or `repeat`", node.span, hint)
-    initial = [_initial(form.forms, lowering, value, f"{op.name}.{name}") for name, value, _, _ in parts.carried]
+    initial = [_initial(form.forms, lowering, value, name) for name, value, _, _ in parts.carried]
     turns = node.get(kind) if kind else None
     over = _over(form, op, parts, turns) if turns is not None and kind != "while" else None
     inside = form.lowering(op, parts.condition_scope)

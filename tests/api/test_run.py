@@ -145,6 +145,14 @@ def test_the_public_names() -> None:
         gradcli.nothing
 
 
+def test_a_carried_tensor_s_own_name_is_its_key(tmp_path: Path) -> None:
+    """In `carry`, a file's key defaults to the carried name."""
+    np.savez(tmp_path / "weights.npz", h=np.array([1.0, 2.0]), other=np.array([3.0]))
+    path = tmp_path / "spec.yaml"
+    path.write_text("ops: {y: {carry: {h: {file: weights.npz}}, repeat: 1, ops: {h: h * 2}}}")
+    assert gradcli.run(path)["y.h"].tolist() == [2, 4]
+
+
 def test_files_are_relative_to_the_spec(tmp_path: Path) -> None:
     """A file path is relative to the spec, may not leave its folder, and `key` is the tensor's own name by default."""
     np.savez(tmp_path / "weights.npz", w=np.array([1.0, 2.0]), other=np.array([3.0]))
