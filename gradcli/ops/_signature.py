@@ -91,6 +91,12 @@ class Signature:
             )
         return values
 
+    @property
+    def keywords(self) -> dict[str, Param]:
+        """Return the parameters by every name that a keyword argument may give them, NumPy's too."""
+        named = {param.name: param for param in self.params}
+        return {other: named[name] for other, name in NUMPY_NAMES.items() if name in named} | named
+
     def _renamed(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return keyword arguments with NumPy's names (`axis`, `keepdims`) replaced, which PyTorch takes too."""
         names = {p.name for p in self.params}

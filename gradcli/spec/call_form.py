@@ -21,8 +21,8 @@ def lower_call(lowering: Lowering, node: YamlMapping, out: int) -> Arg:
     positional, named = _given(reading, node)
     if qualified is None:
         return POISON
-    params = _chosen(reading, qualified, positional, named)
-    by_name = {param.name: param for param in params or ()}
+    signature = _chosen(lowering, qualified, positional, named)
+    params, by_name = (None, {}) if signature is None else (signature.params, signature.keywords)
     args = tuple([_argument(lowering, value, _at(params, at)) for at, value in enumerate(positional)])
     kwargs = tuple([(key.text, _argument(lowering, value, by_name.get(key.text))) for key, value in named])
     if params is None:
@@ -42,7 +42,8 @@ def find_op(reading: Reading, node: YamlMapping) -> str | None:
         wrong(reading, op, "`op`", "the name of an op")
         return None
     name = op.text.strip()
-    qualified = reading.ops.find_exact(name) if "." in name else reading.ops.find_bare(name)
+    found = reading.ops.find_exact(name) if "." in name else reading.ops.find_bare(name)
+    qualified = found or reading.ops.find_attribute(name)
     if qualified is None:
         way = own_way(name.rpartition(".")[2])
         message = f"`{name}` is not part of the language" if way else f"there is no op `{name}`"
@@ -69,22 +70,29 @@ def _given(reading: Reading, node: YamlMapping) -> tuple[Sequence[Yaml], _Named]
     return positional, named.entries if named else ()
 
 
-def _chosen(reading: Reading, qualified: str, positional: Sequence[Yaml], named: _Named) -> Sequence[Any] | None:
-    """The parameters of the first overload that takes so many arguments and these names, best with these kinds."""
+def _chosen(lowering: Lowering, qualified: str, positional: Sequence[Yaml], named: _Named) -> Any | None:
+    """The signature of the first overload that takes so many arguments and these names, best with these kinds."""
     fitting = [
-        overload.signature.params
-        for overload in reading.ops.overloads(qualified)
-        if _takes(overload.signature.params, len(positional), [key.text for key, _ in named])
+        overload.signature
+        for overload in lowering.reading.ops.overloads(qualified)
+        if _takes(overload.signature, len(positional), [key.text for key, _ in named])
     ]
-    suiting = (p for p in fitting if all(_suits(value, _at(p, at)) for at, value in enumerate(positional)))
+    suiting = (signature for signature in fitting if _all_suit(lowering, signature, positional, named))
     return next(suiting, fitting[0] if fitting else None)
 
 
-def _takes(params: Sequence[Any], count: int, names: list[str]) -> bool:
-    positions = sum(not param.keyword_only for param in params)
-    if count > positions and not any(param.varargs for param in params):
+def _takes(signature: Any, count: int, names: list[str]) -> bool:
+    positions = sum(not param.keyword_only for param in signature.params)
+    if count > positions and not any(param.varargs for param in signature.params):
         return False
-    return set(names) <= {param.name for param in params}
+    return set(names) <= set(signature.keywords)
+
+
+def _all_suit(lowering: Lowering, signature: Any, positional: Sequence[Yaml], named: _Named) -> bool:
+    by_name = signature.keywords
+    return all(_suits(lowering, value, _at(signature.params, at)) for at, value in enumerate(positional)) and all(
+        _suits(lowering, value, by_name[key.text]) for key, value in named
+    )
 
 
 def _at(params: Sequence[Any] | None, position: int) -> Any | None:
@@ -97,12 +105,13 @@ def _at(params: Sequence[Any] | None, position: int) -> Any | None:
     return None
 
 
-def _suits(value: Yaml, param: Any | None) -> bool:
+def _suits(lowering: Lowering, value: Yaml, param: Any | None) -> bool:
     kind = param.kind if param else "any"
     if isinstance(value, YamlSequence):
         return bool(kind.endswith("[]") or kind == "any" or (param and param.count))
     if isinstance(value, YamlScalar) and isinstance(value.value, str):
-        return True
+        text = value.text.strip()
+        return kind in ("str", "dtype", "any") or not text.isidentifier() or _means_something(lowering, text)
     numeric = isinstance(value, YamlScalar) and value.value is not None
     return not (numeric and kind in ("Tensor", "Tensor[]", "str", "dtype"))
 

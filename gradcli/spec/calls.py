@@ -80,7 +80,7 @@ def _check_arity(lowering: Lowering, qualified: str, count: int, node: ast.Call)
         message = f"{name}() takes {arity.most} positional arguments but {count} were given"
         lowering.error("GC206", message, node)
     for keyword in node.keywords:
-        if keyword.arg is not None and keyword.arg not in arity.names and keyword.arg not in ("out", "inplace"):
+        if keyword.arg is not None and keyword.arg not in arity.keywords and keyword.arg not in ("out", "inplace"):
             hint = lowering.reading.findings.suggest(keyword.arg, arity.names, f"it takes {', '.join(arity.names)}")
             lowering.error("GC206", f"{name}() got an unexpected keyword argument '{keyword.arg}'", keyword, hint)
 

@@ -17,10 +17,11 @@ POISON = Literal(None)
 
 
 class Arity(NamedTuple):
-    """How many arguments an op takes at most without names, and the names of all."""
+    """How many arguments an op takes at most without names, the names of all, and these with NumPy's names."""
 
     most: int
     names: tuple[str, ...]
+    keywords: frozenset[str]
 
 
 class Reading:
@@ -82,12 +83,13 @@ class Reading:
 
 def _arity(overloads: Sequence[Any]) -> Arity:
     signatures = [overload.signature.params for overload in overloads]
+    keywords = frozenset(name for overload in overloads for name in overload.signature.keywords)
     most = 0
     for params in signatures:
         if any(param.varargs for param in params):
             most = _MANY
         most = max(most, sum(not param.keyword_only for param in params))
-    return Arity(most, tuple(dict.fromkeys(param.name for params in signatures for param in params)))
+    return Arity(most, tuple(dict.fromkeys(param.name for params in signatures for param in params)), keywords)
 
 
 _MANY = 1_000_000

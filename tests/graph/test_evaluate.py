@@ -160,6 +160,28 @@ ops:
     ) == [[1, 2, 4, 5], 8]  # fmt: skip
 
 
+def test_calls_choose_the_overload_whose_place_a_string_suits() -> None:
+    """A text that names nothing is a string where an overload takes one; attributes are ops too."""
+    result = run("""
+inputs: {x: "ones(1, 1, 3, 3)", w: "ones(1, 1, 3, 3)", m: [[1.0, 2.0], [3.0, 4.0]]}
+ops:
+  k: 1
+  a: {op: conv2d, args: [x, w], kwargs: {padding: same}}
+  b: {op: conv2d, args: [x, w, null, 1, valid]}
+  c: {op: conv2d, args: [x, w], kwargs: {padding: k}}
+  t: {op: T, args: [m]}
+""")
+    assert [result[name].shape for name in "abc"] == [(1, 1, 3, 3), (1, 1, 1, 1), (1, 1, 3, 3)]
+    assert result["t"].tolist() == [[1, 3], [2, 4]]
+
+
+def test_keywords_may_have_numpy_s_names() -> None:
+    """PyTorch takes `axis` for `dim` and `keepdims` for `keepdim`."""
+    called = "{op: sum, args: [x], kwargs: {axis: 0, keepdims: true}}"
+    text = f"inputs: {{x: [[1.0, 2.0], [3.0, 4.0]]}}\nops: {{a: x.sum(axis=0), b: {called}}}"
+    assert values(text, "a", "b") == [[4, 6], [[4, 6]]]
+
+
 def test_backward_steps_run_in_order() -> None:
     """Steps accumulate, are labelled, and zero_grad sets the grads to none."""
     result = run("""
