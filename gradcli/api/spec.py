@@ -40,8 +40,8 @@ class Spec:
     lines: Sequence[str] = ()
 
     def located(self, error: SpecError) -> SpecError:
-        """Return an error whose findings carry the source lines that their carets point into."""
-        return SpecError([self._with_line(d) for d in error.diagnostics])
+        """Return an error whose findings carry their file and the source lines that their carets point into."""
+        return SpecError([self._with_line(d).about(self.file) for d in error.diagnostics])
 
     def _with_line(self, d: Diagnostic) -> Diagnostic:
         here = d.span is not None and d.span.file == self.file and d.source_line is None
@@ -58,13 +58,13 @@ def read_text(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise SpecError(
-            Diagnostic("GC910", f"{path}: there is no such file", None, _similar_file(Path(path)))
+            Diagnostic("GC910", "there is no such file", None, _similar_file(Path(path)), file=str(path))
         ) from None
     except IsADirectoryError:
         hint = "name a file in it, or use `gradcli test` for a whole folder"
-        raise SpecError(Diagnostic("GC911", f"{path} is a folder, not a spec", None, hint)) from None
+        raise SpecError(Diagnostic("GC911", "this is a folder, not a spec", None, hint, file=str(path))) from None
     except OSError as error:
-        raise SpecError(Diagnostic("GC911", f"{path}: {(error.strerror or str(error)).lower()}")) from None
+        raise SpecError(Diagnostic("GC911", (error.strerror or str(error)).lower(), file=str(path))) from None
 
 
 def _similar_file(path: Path) -> str | None:
@@ -104,8 +104,11 @@ def from_mapping(data: Mapping[str, Any], options: Options | None = None) -> Spe
 def _load(text: str | bytes, name: str, folder: Path, options: Options) -> Spec:
     from gradcli.spec.document import read
 
-    document = read(text, name)
-    return _from_tree(document.root, name, document.lines, folder, options)
+    try:
+        document = read(text, name)
+        return _from_tree(document.root, name, document.lines, folder, options)
+    except SpecError as error:
+        raise SpecError([diagnostic.about(name) for diagnostic in error.diagnostics]) from None
 
 
 def _from_tree(root: Yaml, name: str, lines: Sequence[str], folder: Path, options: Options) -> Spec:

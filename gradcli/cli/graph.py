@@ -53,12 +53,18 @@ def command(
     """Dump the graph of a spec: what computes what (forward), or grad_fn and next_functions (backward)."""
     from gradcli.api.run import graph
     from gradcli.api.spec import Options, load
+    from gradcli.errors import SpecError
     from gradcli.exchange.atomic import atomic_write
     from gradcli.graph.evaluate import Limits
+    from gradcli.report.graph import GraphReport
 
     if output is not None and output.suffix not in SUFFIXES:
         raise typer.BadParameter(f"{output.suffix or output} is none of {' '.join(SUFFIXES)}", param_hint="--output")
-    found = graph(load(spec, Options(allow_path=allow_path or ())), limits=Limits(parse_size(max_memory), max_steps))
+    try:
+        limits = Limits(parse_size(max_memory), max_steps)
+        found = graph(load(spec, Options(allow_path=allow_path or ())), limits=limits)
+    except SpecError as error:
+        found = GraphReport(spec, diagnostics=tuple(diagnostic.about(spec) for diagnostic in error.diagnostics))
     text = render(found, SUFFIXES[output.suffix] if output else form, view)
     if output is not None and not found.diagnostics:
         with atomic_write(output) as file:

@@ -119,27 +119,34 @@ def _run(
 
     try:
         evaluation = evaluate(load(path, options), limits=limits, steps=not no_grad)  # type: ignore[arg-type]
-        found = run_report(evaluation, path, parts=everything or select is not None)
-        chosen = None if select is None or found.diagnostics else _selected(found, select)
+        found = run_report(evaluation, path, parts=everything)
+        chosen = [] if select is None else _selected(run_report(evaluation, path, parts=True), select)
     except SpecError as error:
-        found = RunReport(path, diagnostics=tuple(error.diagnostics))
-    if select is not None and not found.diagnostics:
-        write("" if quiet else _render_one(chosen, look))
-    elif output is not None and not found.diagnostics:
+        found, chosen = RunReport(path, diagnostics=tuple(d.about(path) for d in error.diagnostics)), []
+    if output is not None and not found.diagnostics:
         from gradcli.cli.output import write_run
 
         write_run(output, found, look.precision, look.full)
-    elif not quiet and (found.tensors or look.form is Format.json):
+    if select is not None:
+        write("".join(_render_one(value, look) + "\n" for value in chosen if not quiet))
+    elif not quiet and (output is None or found.diagnostics) and (found.tensors or look.form is Format.json):
         write(look.gap + render(found, look))
         look.gap, look.header = "\n" if look.form in (Format.table, Format.markdown) else "", False
     report(found.diagnostics, look.color)
     return 2 if found.diagnostics else 0
 
 
-def _selected(found: RunReport, name: str) -> object:
+def _selected(found: RunReport, name: str) -> list[object]:
+    """Return the one value that is asked for, or none where an error came before it."""
+    from gradcli.errors import SpecError
     from gradcli.report.select import select_row
 
-    return select_row(found, name)
+    try:
+        return [select_row(found, name)]
+    except SpecError:
+        if found.diagnostics:
+            return []
+        raise
 
 
 def render(found: RunReport, look: Look) -> str:
@@ -165,4 +172,4 @@ def _render_one(value: object, look: Look) -> str:
         return tensor_text(value, print_options(look.precision, look.full, float("inf"), "float32"))
     from gradcli.render.json import json_line, plain_or_none
 
-    return json_line(plain_or_none(value))
+    return json_line(plain_or_none(value)).rstrip("\n")

@@ -68,7 +68,7 @@ def _error(diagnostic: Diagnostic) -> dict[str, Any]:
         "code": diagnostic.code,
         "severity": diagnostic.severity,
         "message": diagnostic.message,
-        "file": span.file if span else None,
+        "file": span.file if span else diagnostic.file,
         "line": span.line if span else None,
         "column": span.column if span else None,
         "hint": diagnostic.hint,

@@ -21,6 +21,7 @@ def select_row(report: RunReport, name: str) -> Any:
     stem = name.removesuffix(".grad")
     if stem in rows and stem != name:
         return rows[stem].grad
-    near = nearest(stem, rows)
+    first = f"{stem}[0]"
+    near = first if first in rows else nearest(stem, rows)
     hint = f"did you mean `{near}`?" if near else f"the spec has {', '.join(rows)}"
     raise SpecError(Diagnostic("GC201", f"--select {name}: there is no `{stem}`", None, hint))
