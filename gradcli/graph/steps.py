@@ -31,12 +31,18 @@ def compute_outputs(evaluator: Evaluator, step: Step) -> None:
 
 
 def graded(evaluator: Evaluator) -> dict[str, Tensor]:
-    """Return the tensors whose grad a step reports, by declared name: leaves that require grad, and retain_grad."""
+    """Return the tensors whose grad a step reports: leaves that require grad, and those that retain theirs.
+
+    Each has one name, the first in the document; inputs and parameters keep theirs.
+    """
     graph, found = evaluator.graph, {}
+    named = {id(evaluator.slots[leaf.slot]): leaf.slot for leaf in graph.leaves}
     for name in graph.declared:
-        value = evaluator.slots[graph.names[name]]
+        slot = graph.names[name]
+        value = evaluator.slots[slot]
         for suffix, tensor in enumerate(value) if isinstance(value, tuple) else ((None, value),):
-            if isinstance(tensor, Tensor) and ((tensor.requires_grad and tensor.is_leaf) or tensor.retains_grad):
+            has_grad = isinstance(tensor, Tensor) and (tensor.retains_grad or (tensor.requires_grad and tensor.is_leaf))
+            if has_grad and named.setdefault(id(tensor), slot) == slot:
                 found[name if suffix is None else f"{name}[{suffix}]"] = tensor
     return found
 

@@ -30,6 +30,13 @@ def test_zero_turns_give_the_initial_tensor_itself() -> None:
     assert result["y.h"] is result["x"]
 
 
+def test_a_step_reports_each_leaf_once() -> None:
+    """Other names of a leaf, such as an alias or a loop after no turn, are no leaves of their own."""
+    head = "ops: {a: x, y: {carry: {h: a}, repeat: 0, ops: {h: h * 2}}, k: {expr: x * 2, retain_grad: true}, l: k}\n"
+    result = run(head + "parameters: {x: 2.0}\nbackward: k * y.h")
+    assert {name: g.tolist() for name, g in result.backward[0].items()} == {"k": 2, "x": 8}
+
+
 def test_new_values_take_effect_together() -> None:
     """In a turn carried names mean their values at its start: Fibonacci needs no third name."""
     text = "ops: {f: {carry: {a: 0, b: 1}, repeat: 10, ops: {a: b, b: a + b}}}"
