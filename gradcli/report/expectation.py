@@ -8,7 +8,8 @@ from typing import Any
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import BindError
 from gradcli.graph.evaluate import Evaluator, located
-from gradcli.graph.graph import Expectation, TensorForm
+from gradcli.graph.graph import Data, Expectation, TensorForm
+from gradcli.graph.literal import array_of
 from gradcli.report.deviation import TOLERANCES, deviation
 from gradcli.report.test import Mismatch
 
@@ -57,9 +58,12 @@ def _check_values(evaluator: Evaluator, expectation: Expectation, subject: Any, 
     form = expectation.checks[key]
     found = _grad(subject) if key == "grad" else subject
     if form is None or found is None:
-        return None if found is None and form is None else _mismatch(evaluator, expectation, key, form, found)
+        none = form is None or evaluator.form(form) is None
+        return None if found is None and none else _mismatch(evaluator, expectation, key, None if none else form, found)
     dtype = str(found.dtype) if isinstance(found, Tensor) else None
-    expected = _array(evaluator.form(form, dtype=dtype))
+    expected = _expected(evaluator, form, dtype)
+    if expected is None:
+        return _mismatch(evaluator, expectation, key, None, found)
     actual = _array(found)
     if actual.shape != expected.shape:
         return Mismatch(expectation.name, key, expected, actual, expectation.span)
@@ -74,6 +78,18 @@ def _mismatch(
 ) -> Mismatch:
     expected = None if form is None else _array(evaluator.form(form))
     return Mismatch(expectation.name, key, expected, None if found is None else _array(found), expectation.span)
+
+
+def _expected(evaluator: Evaluator, form: TensorForm, dtype: str | None) -> Any:
+    """Return the array of a form, None for a grad that there is not; a literal that the dtype cuts off stays whole."""
+    value = evaluator.form(form, dtype=dtype)
+    if value is None:
+        return None
+    expected = _array(value)
+    if expected.dtype.kind in "biu" and isinstance(form.source, Data) and not form.source.array and form.dtype is None:
+        written = array_of(form.source.value)
+        return written if written.dtype.kind == "f" and (written != expected).any() else expected
+    return expected
 
 
 def _grad(subject: Any) -> Tensor | None:

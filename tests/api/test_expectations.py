@@ -116,3 +116,18 @@ def test_folders_give_their_specs(tmp_path: Path) -> None:
     found = [str(Path(p).relative_to(tmp_path)) for p in find([str(tmp_path)])]
     assert found == ["a.yml", "b.yaml", "broken.yaml", "sub/c.yaml"]
     assert list(find([str(tmp_path / "e.json")])) == [str(tmp_path / "e.json")]
+
+
+@pytest.mark.parametrize("expect", ["i: [1.5, 2]", "b: [0.5, 1]"])
+def test_a_literal_is_not_cut_to_an_integer_dtype(tmp_path: Path, expect: str) -> None:
+    """1.5 is not the 1 of an int64 tensor; 1.0 is."""
+    text = "inputs: {i: [1, 2], b: [true, true]}\n"
+    assert outcome(tmp_path, f"{text}expect: {{i: [1.0, 2]}}").passed
+    assert not outcome(tmp_path, f"{text}expect: {{{expect}}}").passed
+
+
+def test_an_expression_may_be_a_grad_that_there_is_not(tmp_path: Path) -> None:
+    """`unused.grad` is none, and equals only that."""
+    assert outcome(tmp_path, HEAD + "expect: {h: {grad: unused.grad}}").passed
+    assert not outcome(tmp_path, HEAD + "expect: {w: {grad: unused.grad}}").passed
+    assert not outcome(tmp_path, HEAD + "expect: {w: {value: unused.grad}}").passed
