@@ -56,7 +56,8 @@ def _node(evaluation: Evaluation, slot: int, inputs: tuple[str, ...]) -> Forward
     op = op_name(evaluation.made[slot])
     if not isinstance(value, Tensor):
         kind: Kind = about.kind if evaluation.made[slot] is None or isinstance(value, tuple) else "number"
-        return ForwardNode(about.name, op, inputs, None, None, False, about.span.line, kind)
+        recorded = isinstance(value, tuple) and any(isinstance(t, Tensor) and t.requires_grad for t in value)
+        return ForwardNode(about.name, op, inputs, None, None, recorded, about.span.line, kind)
     return ForwardNode(
         about.name, op, inputs, value.shape, str(value.dtype), value.requires_grad, about.span.line, about.kind
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gradcli
+from gradcli.api.run import graph
 from gradcli.errors import GradcliError, SpecError
 
 LAYER = """
@@ -165,3 +166,26 @@ def test_files_are_relative_to_the_spec(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         gradcli.load(inner / "spec.yaml")
     assert caught.value.diagnostics[0].code.startswith("GC9")
+
+
+def test_an_op_with_several_results_requires_grad_if_one_does() -> None:
+    """The one forward node of `linalg.qr` says that gradients flow through it."""
+    spec = gradcli.loads("parameters: {a: eye(2)}\nops: {qr: linalg.qr(a), s: a.detach().max(0)}")
+    found = {node.name: node.requires_grad for node in graph(spec).forward}
+    assert (found["qr"], found["s"]) == (True, False)
+
+
+def test_a_finding_without_a_place_names_its_file(tmp_path: Path) -> None:
+    """A missing file and a name that is no tensor's are findings about a file."""
+    with pytest.raises(SpecError) as caught:
+        gradcli.load(tmp_path / "none.yaml")
+    assert caught.value.diagnostics[0].file == str(tmp_path / "none.yaml")
+    assert str(caught.value) == f"{tmp_path / 'none.yaml'}: error[GC910]: there is no such file"
+
+
+def test_a_result_is_named_by_a_number() -> None:
+    """What stands in brackets behind a name is the number of a result."""
+    result = gradcli.run({"inputs": {"a": "eye(2)"}, "ops": {"qr": "linalg.qr(a)"}})
+    assert result["qr[1]"] is result["qr"][1]
+    with pytest.raises(KeyError, match="is no tensor of this result"):
+        result["qr[Q]"]
