@@ -34,7 +34,7 @@ class Result:
         if name in names and self.evaluation.reached(name):
             return self.evaluation[name]
         stem, bracket, index = name.partition("[")
-        if bracket and stem in names:
+        if bracket and stem in names and index.rstrip("]").isdigit():
             return self.evaluation[stem][int(index.rstrip("]"))]
         near = nearest(name, names)
         raise KeyError(f"{name!r} is no tensor of this result" + (f"; did you mean {near!r}?" if near else ""))
@@ -84,9 +84,9 @@ def _override(spec: Spec, name: str, value: Any) -> Any:
     from gradcli.graph.literal import array_of
     from gradcli.types.dtype import BY_NAME, DEFAULT
 
-    leaves = {spec.graph.values[leaf.slot].name for leaf in spec.graph.leaves}
+    leaves = {about.name: about.kind for about in (spec.graph.values[leaf.slot] for leaf in spec.graph.leaves)}
     if name not in leaves:
-        raise unknown("argument", name, dict.fromkeys(leaves), "input or parameter")
+        raise unknown("argument", name, leaves, "input or parameter")
     if isinstance(value, Tensor):
         return value.data
     if hasattr(value, "dtype"):
@@ -95,7 +95,8 @@ def _override(spec: Spec, name: str, value: Any) -> Any:
         return value
     token = DEFAULT.set(spec.graph.dtype)
     try:
-        return array_of(value)
+        found = array_of(value)
+        return found.astype(spec.graph.dtype) if leaves[name] == "parameter" and found.dtype.kind == "i" else found
     finally:
         DEFAULT.reset(token)
 

@@ -47,7 +47,9 @@ def test_a_compiled_spec_gives_what_run_gives(path: str) -> None:
         for found, grads in zip(result.backward, expected.backward, strict=True):
             assert found.keys() == grads.keys()
             for name, g in grads.items():
-                np.testing.assert_allclose(found[name] if g is not None else 0, 0 if g is None else g, rtol=1e-6, atol=1e-7)
+                np.testing.assert_allclose(
+                    found[name] if g is not None else 0, 0 if g is None else g, rtol=1e-6, atol=1e-7
+                )
 
 
 def test_arguments_replace_inputs_for_one_call_only() -> None:
@@ -80,7 +82,9 @@ def test_a_choice_that_an_op_makes_by_value_is_made_anew() -> None:
 
 def test_an_error_of_a_later_call_has_its_place() -> None:
     """What fails only with the new values is reported where it stands in the spec."""
-    step = gradcli.compile({"parameters": {"a": [[2.0, 0.0], [0.0, 2.0]]}, "ops": {"y": "linalg.inv(a).sum()"}, "backward": "y"})
+    step = gradcli.compile(
+        {"parameters": {"a": [[2.0, 0.0], [0.0, 2.0]]}, "ops": {"y": "linalg.inv(a).sum()"}, "backward": "y"}
+    )
     step()
     with pytest.raises(gradcli.SpecError, match=r"singular"):
         step(a=np.zeros((2, 2), np.float32))
@@ -99,3 +103,12 @@ def test_grads_of_a_plan_can_be_written_to() -> None:
     step = gradcli.compile({"parameters": {"x": [1.0, 2.0]}, "ops": {"y": "x.sum()"}, "backward": "y"})
     step()["x"].grad[0] = 5.0
     assert step()["x"].grad.tolist() == [1.0, 1.0]
+
+
+def test_a_list_in_place_of_a_parameter_is_a_literal() -> None:
+    """Ints in a list become the default dtype in parameters and stay int64 in inputs, as in the spec."""
+    step = gradcli.compile(
+        {"inputs": {"x": [1, 2]}, "parameters": {"w": [1, 2]}, "ops": {"y": "(w * x).sum()"}, "backward": "y"}
+    )
+    result = step(w=[3, 4], x=[5, 6])
+    assert (result["w"].dtype, result["x"].dtype, result["w"].grad.tolist()) == ("float32", "int64", [5, 6])
