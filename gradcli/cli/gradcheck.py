@@ -34,7 +34,7 @@ def command(
     worst = 0
     for spec in specs:
         found = gradcheck(spec, eps=eps, atol=atol, rtol=rtol, limits=limits, options=options)
-        if found.rows:
+        if found.rows or not found.diagnostics:
             write(render_gradcheck(found, color=use_color(sys.stdout, color), quiet=quiet))
         report(found.diagnostics, color)
         worst = max(worst, 2 if found.diagnostics else 0 if found.passed else 1)

@@ -28,7 +28,8 @@ def render_gradcheck(report: GradcheckReport, *, color: bool = False, quiet: boo
     """A line per output and leaf, with the two numbers that differ most where they are too far apart."""
     if quiet and report.passed:
         return ""
-    lines = [f"{_verdict(report.passed, color)} {report.spec}"]
+    nothing = "" if report.rows or report.diagnostics else ": no output requires grad"
+    lines = [f"{_verdict(report.passed, color)} {report.spec}{nothing}"]
     width = max((len(_pair(row)) for row in report.rows), default=0)
     for row in report.rows:
         lines.extend(_indented(_gradcheck_lines(row, report, width, color)))
