@@ -67,6 +67,7 @@ def resolve(name: str) -> str:
         or registry.find_bare(name)
         or registry.find_attribute(name)
         or registry.find_method(name)
+        or registry.find_method(f"__{name}__")
     )
     if found is None:
         near = nearest(name, registry.names())

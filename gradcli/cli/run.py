@@ -39,7 +39,7 @@ def command(
             "--seed-vector",
             "-v",
             metavar="FORM",
-            help="v of the --backward before it: an expression, a literal or @file.npy.",
+            help="v of the --backward of the same number: an expression, a literal, @file.npy or null.",
         ),
     ] = None,
     settings: Annotated[
