@@ -35,8 +35,10 @@ class Expectations:
         return Expectation(key.text.strip(), subject, checks, key.span)
 
     def _value(self, name: str, node: Yaml) -> Mapping[str, Any]:
-        """The short form: the value itself."""
+        """The short form: the value itself; that of `x.grad` may be null, for none."""
         if isinstance(node, YamlScalar) and node.value is None:
+            if _is_grad(name):
+                return {"value": None}
             hint = "that there is no grad is written `{grad: null}`"
             wrong(self.reading, node, f"what is expected of `{name}`", "a value or a mapping", hint)
             return {}
@@ -57,7 +59,9 @@ class Expectations:
         assert value is not None
         none = isinstance(value, YamlScalar) and value.value is None
         if key in ("value", "grad"):
-            return None if none and key == "grad" else self.forms.read(value, self._lowering(), name)
+            return (
+                None if none and (key == "grad" or _is_grad(name)) else self.forms.read(value, self._lowering(), name)
+            )
         if key == "shape":
             return self._shape(value)
         if key == "dtype":
@@ -75,3 +79,7 @@ class Expectations:
             return tuple(sizes)
         wrong(self.reading, node, "`shape`", "a list of sizes, such as `[2, 3]`")
         return None
+
+
+def _is_grad(name: str) -> bool:
+    return name.strip().endswith(".grad")

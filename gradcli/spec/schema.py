@@ -192,7 +192,11 @@ def _step_definitions() -> Schema:
             {"zero_grad": {**names, "description": "Names, or `all`."}, "label": label, "expect": expect},
             required=["zero_grad"],
         ),
-        "expectations": {"type": ["object", "null"], "additionalProperties": _ref("expectation")},
+        "expectations": {
+            "type": ["object", "null"],
+            "patternProperties": {r"\.grad$": {"anyOf": [_ref("expectation"), {"type": "null"}]}},
+            "additionalProperties": _ref("expectation"),
+        },
         "expectation": {"anyOf": [_ref("literal"), _expectation()]},
     }
 

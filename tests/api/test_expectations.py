@@ -33,6 +33,7 @@ def outcome(tmp_path: Path, text: str) -> Any:
         "w: {grad: x}",
         "w: {grad: w - 2, atol: 0.0, rtol: 0.0}",
         "unused: {grad: null}",
+        "unused.grad: null",
         "n: [nan, 1.0]",
         "y: {value: 11.01, rtol: 1.0e-2}",
         "y.0: [3.0, 8.0]",

@@ -33,6 +33,7 @@ GOOD = [
     HEAD + "  z: x\nbackward: z",
     HEAD + "  z: x\nbackward: [z, {output: [z, x], v: [null, [1]], inputs: w, label: a}, {zero_grad: all}]",
     HEAD + "  z: x\nexpect: {z: 1, x: [1], w: {grad: null, shape: [], rtol: 0.1, grad_fn: null}}\nraises: a",
+    HEAD + "  z: x\nexpect: {w.grad: null, x.grad: 1}",
 ]
 
 BAD = [
