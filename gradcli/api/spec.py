@@ -79,8 +79,13 @@ def load(path: str | Path, options: Options | None = None) -> Spec:
 
     Example: `load("specs/basics/one_layer.yaml")`.
     """
+    return load_text(read_text(path), path, options)
+
+
+def load_text(text: bytes, path: str | Path, options: Options | None = None) -> Spec:
+    """Read a spec from the bytes of a file."""
     folder = Path.cwd() if str(path) == STDIN else Path(path).parent
-    return _load(read_text(path), str(path), folder, options or Options())
+    return _load(text, str(path), folder, options or Options())
 
 
 def loads(text: str | bytes, name: str = STDIN, options: Options | None = None) -> Spec:

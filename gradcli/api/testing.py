@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcli.api.run import evaluate
-from gradcli.api.spec import Options, Spec, load
+from gradcli.api.spec import Options, Spec, load_text, read_text
 from gradcli.errors import SpecError
 from gradcli.graph.evaluate import Limits
 from gradcli.report.test import Mismatch, SpecResult, TestReport
@@ -55,19 +55,16 @@ def _lines(file: Path) -> list[str]:
 
 def test_spec(path: str, limits: Limits | None = None, options: Options | None = None) -> SpecResult:
     """Evaluate one spec and hold it to `expect` and `raises`."""
-    try:
-        spec = load(path, options)
-    except SpecError as error:
-        return _held(path, 0, [], error.diagnostics, _raises(path))
-    checked, mismatches, failure = _evaluate(spec, limits)
-    return _held(path, checked, mismatches, failure.diagnostics if failure else [], spec.graph.raises)
-
-
-def _raises(path: str) -> str | None:
-    """Return the `raises` of a spec that cannot be loaded."""
     from gradcli.spec.loader import expected_error
 
-    return expected_error(Path(path).read_bytes(), path) if Path(path).is_file() else None
+    text = b""
+    try:
+        text = read_text(path)
+        spec = load_text(text, path, options)
+    except SpecError as error:
+        return _held(path, 0, [], error.diagnostics, expected_error(text, path))
+    checked, mismatches, failure = _evaluate(spec, limits)
+    return _held(path, checked, mismatches, failure.diagnostics if failure else [], spec.graph.raises)
 
 
 test_spec.__test__ = test.__test__ = False  # type: ignore[attr-defined]

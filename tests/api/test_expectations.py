@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,10 @@ def test_an_expression_may_be_a_grad_that_there_is_not(tmp_path: Path) -> None:
     assert outcome(tmp_path, HEAD + "expect: {h: {grad: unused.grad}}").passed
     assert not outcome(tmp_path, HEAD + "expect: {w: {grad: unused.grad}}").passed
     assert not outcome(tmp_path, HEAD + "expect: {w: {value: unused.grad}}").passed
+
+
+def test_a_spec_from_standard_input_may_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`raises` is read from what was read, so that it holds for `-` too."""
+    text = b"ops: {y: nope(1)}\nraises: there is no op"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert check_spec("-").passed
