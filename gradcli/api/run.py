@@ -90,9 +90,9 @@ def _override(spec: Spec, name: str, value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.data
     if hasattr(value, "dtype"):
-        if str(value.dtype) not in BY_NAME:
+        if value.dtype.name not in BY_NAME:
             raise SpecError(Diagnostic("GC303", f"`{name}`: gradcli has no dtype {value.dtype}"))
-        return value
+        return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
     token = DEFAULT.set(spec.graph.dtype)
     try:
         found = array_of(value)

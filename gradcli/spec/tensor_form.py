@@ -12,6 +12,7 @@ from gradcli.spec.document import Yaml, YamlMapping, YamlScalar, YamlSequence
 from gradcli.spec.keys import boolean, check_keys, dtype, exclusive, string, wrong
 from gradcli.spec.literal import NotConstant, constant, read_list
 from gradcli.spec.lower import Lowering
+from gradcli.types.dtype import BY_NAME
 
 ReadFile: TypeAlias = Callable[[str, str | None, str, Span], Data]
 """Reads a tensor from a file: the path as written, the key (None where none is given), the name of the tensor and
@@ -44,7 +45,7 @@ class TensorForms:
             hint = "write a literal, an expression such as `ones(3)`, or `{file: …}`"
             wrong(lowering.reading, node, f"`{name}`", "a tensor", hint)
             return None
-        return _scalar(node, lowering, weak)
+        return _scalar(node, lowering, name, weak)
 
     def _mapping(self, node: YamlMapping, lowering: Lowering, name: str) -> TensorForm | None:
         reading = lowering.reading
@@ -80,11 +81,12 @@ class TensorForms:
         return None
 
 
-def _scalar(node: YamlScalar, lowering: Lowering, weak: bool) -> Data | Block:
+def _scalar(node: YamlScalar, lowering: Lowering, name: str, weak: bool) -> Data | Block | None:
     value: Any = node.value
+    if type(value) in (bool, int, float, complex):
+        return Block((), Literal(value)) if weak else Data(value)
     if not isinstance(value, str):
-        plain = isinstance(value, bool | int | float | complex)
-        return Block((), Literal(value)) if weak and plain else Data(value, array=not plain)
+        return _array(node, lowering, name)
     if not weak:
         try:
             return Data(constant(value))
@@ -92,6 +94,18 @@ def _scalar(node: YamlScalar, lowering: Lowering, weak: bool) -> Data | Block:
             pass
     whole = lowering.reading.slot("", "part", node.span)
     return lowering.block(lambda: lowering.text(node, whole))
+
+
+def _array(node: YamlScalar, lowering: Lowering, name: str) -> Data | None:
+    """A copy of a NumPy array in a mapping, in this machine's byte order."""
+    value: Any = node.value
+    found = getattr(getattr(value, "dtype", None), "name", None)
+    if found in BY_NAME:
+        return Data(value.astype(value.dtype.newbyteorder("=")), array=True)
+    what = f"an array of dtype {found}" if found else f"a {type(value).__name__}"
+    hint = f"arrays have one of the dtypes {', '.join(BY_NAME)}"
+    lowering.reading.findings.add("GC303", f"`{name}` must be a tensor, not {what}", node.span, hint)
+    return None
 
 
 def _text(node: Yaml) -> str:

@@ -189,3 +189,21 @@ def test_a_result_is_named_by_a_number() -> None:
     assert result["qr[1]"] is result["qr"][1]
     with pytest.raises(KeyError, match="is no tensor of this result"):
         result["qr[Q]"]
+
+
+@pytest.mark.parametrize("value", [np.array(["a"]), np.array([None]), np.array([1], "uint16"), {1}])
+def test_a_mapping_holds_arrays_of_known_dtypes(value: object) -> None:
+    """What is no tensor's data is a finding that names the tensor."""
+    with pytest.raises(SpecError, match="`x` must be a tensor, not a"):
+        gradcli.run({"inputs": {"x": value}})
+
+
+def test_an_array_in_a_mapping_is_copied_into_native_byte_order() -> None:
+    """Big-endian arrays are read as the same numbers, and later changes of an array do not change a spec."""
+    array = np.array([1.0, 2.0], ">f4")
+    spec = gradcli.run({"inputs": {"x": array}}).spec
+    array[:] = 7
+    result = gradcli.run(spec)["x"]
+    assert (result.numpy().dtype.str[1:], result.tolist()) == ("f4", [1, 2])
+    assert result.numpy().dtype.isnative
+    assert gradcli.compile(spec)(x=array)["x"].tolist() == [7, 7]
