@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "NDArray[Any]"
 Sizes = Sequence[int]
 
-CHUNK_BYTES = 3 << 19
+CHUNK_BYTES = 1 << 19
 """How much of a batch is unrolled at a time: what fits in a cache."""
 
 
@@ -31,7 +31,8 @@ def padded(x: Array, low: Sizes, high: Sizes, value: Any = 0) -> Array:
     inner = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, a, b in zip(x.shape[lead:], low, high, strict=True))
     x = x[(..., *inner)]
     sizes = tuple(n + max(a, 0) + max(b, 0) for n, a, b in zip(x.shape[lead:], low, high, strict=True))
-    out = np.full(x.shape[:lead] + sizes, value, x.dtype)
+    shape = x.shape[:lead] + sizes
+    out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
     out[(..., *(slice(max(a, 0), max(a, 0) + n) for a, n in zip(low, x.shape[lead:], strict=True)))] = x
     return out
 
@@ -63,8 +64,6 @@ def _unrolled(
     x: Array, kernel: Sizes, grid: Sizes, stride: Sizes, dilation: Sizes, groups: int
 ) -> Iterator[tuple[slice, Array]]:
     """Yield parts of the batch with their matrices (groups, taps, windows), which are good until the next one."""
-    if tuple(grid[1:]) == x.shape[3:] and prod(kernel[1:]) > 1:
-        x = padded(x, (0,) * len(grid), (1,) + (0,) * (len(grid) - 1))
     view = np.moveaxis(windows(x, kernel, grid, stride, dilation), 0, 1 + len(kernel))
     count = len(x)
     parts = max(1, min(count, round(view.size * x.itemsize / CHUNK_BYTES)))
@@ -78,20 +77,35 @@ def _unrolled(
         yield slice(start, stop), matrix.reshape(groups, -1, (stop - start) * prod(grid))
 
 
+def _framed(x: Array, low: Sizes, high: Sizes) -> Array:
+    """Return x padded, and one row more in memory: windows over whole rows reach over the end of the last one."""
+    return padded(x, low, (high[0] + 1, *high[1:]))[:, :, :-1]
+
+
 def correlate(x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
     """Return Σ over taps of w · x at the windows: (n, c, *sizes), (o, c / groups, *kernel) → (n, o, *out)."""
-    x = padded(x, padding, padding)
-    out = out_sizes(x.shape[2:], w.shape[2:], stride, dilation)
-    shape = (len(x), w.shape[0], *out)
-    if not w.size or not prod(shape):
-        return np.zeros(shape, x.dtype)
-    result = np.empty(shape, x.dtype)
-    grid, inside = _grid(x.shape[2:], out, stride), tuple(map(slice, out))
-    weights = w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:]))
-    for part, matrix in _unrolled(x, w.shape[2:], grid, stride, dilation, groups):
-        product = np.matmul(weights, matrix).reshape(w.shape[0], -1, *grid)
-        result[part] = product[(..., *inside)].swapaxes(0, 1)
-    return result
+    return _correlate(_framed(x, padding, padding), w, stride, dilation, groups)
+
+
+def _correlate(x: Array, w: Array, stride: Sizes, dilation: Sizes, groups: int) -> Array:
+    """Return the correlation of a framed input; few outputs are found for each row of the kernel, then added up."""
+    out, each = out_sizes(x.shape[2:], w.shape[2:], stride, dilation), w.shape[0] // groups
+    result = np.zeros((len(x), groups, each, *out), x.dtype)
+    if not result.size or not w.size:
+        return result.reshape(len(x), w.shape[0], *out)
+    rows = w.shape[2] if stride[0] == 1 and 2 * w.shape[2] * each <= prod(w.shape[1:]) else 1
+    weights = w.reshape(groups, each, w.shape[1], rows, -1).transpose(0, 3, 1, 2, 4).reshape(groups, rows * each, -1)
+    kernel, grid = w.shape[2:], _grid(x.shape[2:], out, stride)
+    if rows > 1:
+        kernel, grid = (1, *kernel[1:]), (x.shape[2], *grid[1:])
+    for part, matrix in _unrolled(x, kernel, grid, stride, dilation, groups):
+        product = np.matmul(weights, matrix).reshape(groups, rows, each, -1, *grid)
+        total = product[:, 0, :, :, : out[0]]
+        for row in range(1, rows):
+            start = row * dilation[0]
+            total += product[:, row, :, :, start : start + out[0]]
+        result[part] = np.moveaxis(total[(..., *map(slice, out))], 2, 0)
+    return result.reshape(len(x), w.shape[0], *out)
 
 
 def correlate_weight(
@@ -103,15 +117,13 @@ def correlate_weight(
     used = tuple(
         (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(g.shape[2:], stride, dilation, w_shape[2:], strict=True)
     )
-    x = padded(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
+    x = _framed(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
     settings = (x, w_shape, stride, dilation, groups)
     w = _summed(g, _grid(x.shape[2:], g.shape[2:], stride), *settings)
     return w if np.isfinite(w).all() else _summed(g, g.shape[2:], *settings)
 
 
-def _summed(
-    g: Array, grid: Sizes, x: Array, w_shape: Sizes, stride: Sizes, dilation: Sizes, groups: int
-) -> Array:
+def _summed(g: Array, grid: Sizes, x: Array, w_shape: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Array:
     """Return Σ over windows of g · x, with g = 0 at windows of the grid that g does not have (where x is finite)."""
     high = tuple(m - n for m, n in zip(grid, g.shape[2:], strict=True))
     total: Any = 0
@@ -129,7 +141,7 @@ def correlate_input(
         low = tuple(d * (k - 1) - p for d, k, p in zip(dilation, w.shape[2:], padding, strict=True))
         spans = zip(sizes, g.shape[2:], low, dilation, w.shape[2:], strict=True)
         high = tuple(n + d * (k - 1) - m - p for n, m, p, d, k in spans)
-        return correlate(padded(g, low, high), flipped(w, groups), stride, (0,) * len(sizes), dilation, groups)
+        return _correlate(_framed(g, low, high), flipped(w, groups), stride, dilation, groups)
     columns = w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:])).swapaxes(-1, -2)
     grouped = g.reshape(len(g), groups, w.shape[0] // groups, prod(g.shape[2:]))
     out = np.empty((len(g), w.shape[1] * groups, *sizes), g.dtype)

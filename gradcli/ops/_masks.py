@@ -16,6 +16,4 @@ def kept(x: Any, keep: Any) -> Any:
     bits = _BITS.get(x.dtype)
     if bits is None or x.size < LARGE or x.shape != keep.shape:
         return np.where(keep, x, x.dtype.type(0))
-    ones = np.negative(keep.view(np.int8)).astype(bits)
-    ones &= x.view(bits)
-    return ones.view(x.dtype)
+    return np.multiply(x.view(bits), keep.view(np.int8)).view(x.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,8 @@ def _convolution_backward(
     if mask[1]:
         dw = correlate_weight(*((_wide(x), g) if transposed else (g, _wide(x))), w.shape, *settings)
     if mask[2]:
-        db = g.sum((0, *range(2, g.ndim)))
+        places = prod(g.shape[2:])
+        db = (g.reshape(*g.shape[:2], places) @ np.ones(places, g.dtype)).sum(0)
     return dx.astype(kind, copy=False), dw.astype(kind, copy=False), db.astype(kind, copy=False)
 
 

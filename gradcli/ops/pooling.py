@@ -66,7 +66,9 @@ def _places(taps: Any, sizes: Shape, kernel: Shape, stride: Shape, padding: Shap
         (np.arange(n) * s - p).reshape((n,) + (1,) * (len(out) - dim - 1)) * step
         for dim, (n, s, p, step) in enumerate(zip(out, stride, padding, steps, strict=True))
     )
-    return np.take(np.asarray(within), taps) + corner
+    places = np.take(np.asarray(within), taps)
+    places += corner
+    return places
 
 
 def _max_pool(name: str, x: Any, *settings: Any) -> tuple[Any, Any]:
