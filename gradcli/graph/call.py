@@ -66,6 +66,9 @@ def _attribute(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
 
 
 def _builtin(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Apply a builtin; what is named for a dtype converts a tensor to it, as the op of that name does."""
+    if args and operators.is_tensor(args[0]) and name in ("int", "float", "bool"):
+        return registry.call(f"Tensor.{name}", args, kwargs)
     values = [a.item() if operators.is_tensor(a) and name not in ("zip", "len") else a for a in args]
     try:
         return _BUILTINS[name](*values, **kwargs)

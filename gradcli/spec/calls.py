@@ -30,7 +30,7 @@ def call(lowering: Lowering, node: Any, out: int | None) -> Arg:
     """Lower a call of an op."""
     func = node.func
     if type(func) is ast.Name:
-        target = lowering.reading.ops.find_bare(func.id) or (f"builtin.{func.id}" if func.id in BUILTINS else None)
+        target = f"builtin.{func.id}" if func.id in BUILTINS else lowering.reading.ops.find_bare(func.id)
         if target is None:
             return lowering.mistake(unknown_op(lowering.reading, lowering.scope, func.id), func)
     elif type(func) is ast.Attribute:

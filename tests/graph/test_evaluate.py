@@ -117,6 +117,13 @@ def test_numbers_stay_python_s() -> None:
     assert result["z"].shape == (2,)
 
 
+def test_numbers_are_converted_as_python_does() -> None:
+    """`int`, `float` and `bool` of a number are Python's; of a tensor they are the ops of these names."""
+    text = "inputs: {x: [1.5, 2.5]}\nops: {a: int(x), n: x.shape[0], d: int(n / 2 + 0.7), e: float(n), o: ones(d)}"
+    assert values(text.replace("x.shape[0]", "len(x)"), "a", "d", "e", "o") == [[1, 2], 1, 2.0, [1]]
+    assert str(run("inputs: {x: [1.5]}\nops: {a: bool(x)}")["a"].dtype) == "bool"
+
+
 def test_a_name_alone_is_an_alias() -> None:
     """An op that is only a name is the same tensor."""
     result = run("parameters: {x: 2.0}\nops: {y: x, z: y * y}\nbackward: z")
