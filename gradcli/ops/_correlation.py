@@ -90,9 +90,9 @@ def correlate(x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes
 def _correlate(x: Array, w: Array, stride: Sizes, dilation: Sizes, groups: int) -> Array:
     """Return the correlation of a framed input; few outputs are found for each row of the kernel, then added up."""
     out, each = out_sizes(x.shape[2:], w.shape[2:], stride, dilation), w.shape[0] // groups
-    result = np.zeros((len(x), groups, each, *out), x.dtype)
-    if not result.size or not w.size:
-        return result.reshape(len(x), w.shape[0], *out)
+    if not w.size or not len(x) * prod(out):
+        return np.zeros((len(x), w.shape[0], *out), x.dtype)
+    result = np.empty((len(x), groups, each, *out), x.dtype)
     rows = w.shape[2] if stride[0] == 1 and 2 * w.shape[2] * each <= prod(w.shape[1:]) else 1
     weights = w.reshape(groups, each, w.shape[1], rows, -1).transpose(0, 3, 1, 2, 4).reshape(groups, rows * each, -1)
     kernel, grid = w.shape[2:], _grid(x.shape[2:], out, stride)
@@ -125,10 +125,13 @@ def correlate_weight(
 
 def _summed(g: Array, grid: Sizes, x: Array, w_shape: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Array:
     """Return Σ over windows of g · x, with g = 0 at windows of the grid that g does not have (where x is finite)."""
-    high = tuple(m - n for m, n in zip(grid, g.shape[2:], strict=True))
-    total: Any = 0
+    inside, total = tuple(map(slice, g.shape[2:])), np.zeros((), g.dtype)
+    columns = np.zeros(0, g.dtype)
     for part, matrix in _unrolled(x, w_shape[2:], grid, stride, dilation, groups):
-        columns = padded(g[part].swapaxes(0, 1), (0,) * len(grid), high)
+        piece = g[part].swapaxes(0, 1)
+        if columns.shape[:2] != piece.shape[:2]:
+            columns = np.zeros((*piece.shape[:2], *grid), g.dtype)
+        columns[(..., *inside)] = piece
         total = total + np.matmul(matrix, columns.reshape(groups, w_shape[0] // groups, -1).swapaxes(-1, -2))
     return np.ascontiguousarray(total.swapaxes(-1, -2)).reshape(w_shape)
 
