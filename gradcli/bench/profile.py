@@ -13,6 +13,7 @@ from typing import Any
 from gradcli.api.run import evaluate
 from gradcli.api.spec import Spec
 from gradcli.autograd import engine, tensor
+from gradcli.graph import steps
 from gradcli.graph.evaluate import Limits
 
 
@@ -43,32 +44,30 @@ class Profile:
 
 def measure(spec: Spec, repeat: int, limits: Limits) -> Profile:
     """Return the profile of a spec over this many evaluations; raise SpecError where it fails."""
-    _evaluated(spec, limits, True)
+    _evaluated(spec, limits)
     forward, backward = [], []
     for _ in range(repeat):
-        only_forward = _timed(spec, limits, False)
-        forward.append(only_forward)
-        backward.append(max(_timed(spec, limits, True) - only_forward, 0.0))
+        spent: dict[str, list[float]] = {}
+        with _clocked(steps, "run_step", lambda *_: "backward", spent):
+            start = perf_counter()
+            _evaluated(spec, limits)
+            total = perf_counter() - start
+        backward.append(sum(spent.get("backward", ())))
+        forward.append(total - backward[-1])
     return Profile(spec.file, tuple(forward), tuple(backward), _peak(spec, limits), tuple(_costs(spec, limits)))
 
 
-def _evaluated(spec: Spec, limits: Limits, steps: bool) -> None:
-    evaluation = evaluate(spec, limits=limits, steps=steps)
+def _evaluated(spec: Spec, limits: Limits) -> None:
+    evaluation = evaluate(spec, limits=limits)
     if evaluation.error is not None:
         raise evaluation.error
-
-
-def _timed(spec: Spec, limits: Limits, steps: bool) -> float:
-    start = perf_counter()
-    _evaluated(spec, limits, steps)
-    return perf_counter() - start
 
 
 def _peak(spec: Spec, limits: Limits) -> int:
     """Return the most bytes that one evaluation holds at once."""
     tracemalloc.start()
     try:
-        _evaluated(spec, limits, True)
+        _evaluated(spec, limits)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -81,7 +80,7 @@ def _costs(spec: Spec, limits: Limits) -> list[Cost]:
         _clocked(tensor, "apply", lambda op, *_: op.name, spent),
         _clocked(engine, "_cotangents", lambda node, *_: node.name(), spent),
     ):
-        _evaluated(spec, limits, True)
+        _evaluated(spec, limits)
     costs = [Cost(name, len(times), sum(times)) for name, times in spent.items()]
     return sorted(costs, key=lambda cost: -cost.seconds)
 

@@ -29,3 +29,10 @@ def test_a_measurement_leaves_the_spec_as_it_was() -> None:
     before = gradcli.run(spec)["w"].grad.tolist()
     measure(spec, 2, None)
     assert gradcli.run(spec)["w"].grad.tolist() == before
+
+
+def test_both_passes_take_time() -> None:
+    """The backward pass is measured by itself: it is never 0 where there is one, and 0 where there is none."""
+    profile = measure(gradcli.loads("parameters: {w: ones(3)}\nops: {y: w.sum()}\nbackward: y"), 5, None)
+    assert min(*profile.forward, *profile.backward) > 0
+    assert measure(gradcli.loads("ops: {y: ones(3)}"), 2, None).backward == (0.0, 0.0)
