@@ -30,7 +30,8 @@ def forward_lines(nodes: Sequence[ForwardNode]) -> Iterator[str]:
 
 
 def _forward_cells(node: ForwardNode) -> tuple[str, ...]:
-    made = node.kind if node.op is None else f"= {node.op}({', '.join(node.inputs)})"
+    named = ", ".join(node.inputs)
+    made = f"= {node.op}({named})" if node.op else f"= {named}" if named else node.kind
     shape = "" if node.shape is None else str(list(node.shape))
     flag = "requires_grad" if node.requires_grad else ""
     return node.name, made, shape, node.dtype or "", flag, "" if node.line is None else f"line {node.line}"

@@ -43,10 +43,13 @@ def forward_nodes(evaluation: Evaluation) -> Iterator[ForwardNode]:
     for leaf in graph.leaves:
         yield _node(evaluation, leaf.slot, ())
     sources: dict[int, list[int]] = {}
+    aliases = {statement.out for statement in graph.statements if isinstance(statement, Alias)}
     for out, used in _made_by(graph.statements):
         slots = [source for slot in used for source in sources.get(slot, [slot])]
         if graph.values[out].name:
-            yield _node(evaluation, out, tuple(dict.fromkeys(graph.values[slot].name for slot in slots)))
+            names = tuple(dict.fromkeys(graph.values[slot].name for slot in slots))
+            node = _node(evaluation, out, names)
+            yield node._replace(op=None) if out in aliases else node
         else:
             sources[out] = slots
 

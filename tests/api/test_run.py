@@ -10,6 +10,7 @@ import pytest
 import gradcli
 from gradcli.api.run import graph
 from gradcli.errors import GradcliError, SpecError
+from gradcli.render.graph_text import render_graph
 
 LAYER = """
 inputs: {x: [1.0, 2.0]}
@@ -207,3 +208,10 @@ def test_an_array_in_a_mapping_is_copied_into_native_byte_order() -> None:
     assert (result.numpy().dtype.str[1:], result.tolist()) == ("f4", [1, 2])
     assert result.numpy().dtype.isnative
     assert gradcli.compile(spec)(x=array)["x"].tolist() == [7, 7]
+
+
+def test_an_alias_is_a_node_without_an_op() -> None:
+    """`a: m` is the tensor `m`, not what `m` was made with, made of `m`."""
+    spec = gradcli.loads("parameters: {w: ones(2)}\nops: {m: w * 3, a: m}")
+    assert [(node.op, node.inputs) for node in graph(spec).forward] == [(None, ()), ("mul", ("w",)), (None, ("m",))]
+    assert "a  = m " in render_graph(graph(spec))
