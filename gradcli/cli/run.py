@@ -142,7 +142,8 @@ def _selected(found: RunReport, name: str) -> list[object]:
     from gradcli.report.select import select_row
 
     try:
-        return [select_row(found, name)]
+        value = select_row(found, name)
+        return [] if value is None and found.diagnostics else [value]
     except SpecError:
         if found.diagnostics:
             return []
