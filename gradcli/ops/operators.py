@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from gradcli.errors import BindError
+from gradcli.errors import BindError, DtypeError
 from gradcli.ops import arithmetic, registry
 
 PUBLIC = {
@@ -39,6 +39,8 @@ def formulas(enabled: bool) -> Iterator[None]:
         yield
     finally:
         IN_FORMULA.reset(token)
+
+
 _REFLECTED_COMPARISON = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
@@ -62,11 +64,28 @@ def apply(name: str, args: Sequence[Any]) -> Any:
         return _getitem(*args)
     if not any(map(is_tensor, args)):
         return _on_numbers(name, args)
-    if name in _SCALAR_FORMS and IN_FORMULA.get():
-        return _in_formula(name, *args)
-    if len(args) == 2 and not is_tensor(args[0]):
-        return _number_first(name, *args)
-    return registry.call(PUBLIC[name], args, {})
+    try:
+        if name in _SCALAR_FORMS and IN_FORMULA.get():
+            return _in_formula(name, *args)
+        if len(args) == 2 and not is_tensor(args[0]):
+            return _number_first(name, *args)
+        return registry.call(PUBLIC[name], args, {})
+    except BindError:
+        if name in ("eq", "ne"):
+            raise
+        raise BindError(_unsupported(name, args)) from None
+    except DtypeError as error:
+        if name == "invert":
+            error.message = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        raise
+
+
+def _unsupported(name: str, args: Sequence[Any]) -> str:
+    """Return Python's text for an operator that operands do not have."""
+    kinds = " and ".join(f"'{'Tensor' if is_tensor(a) else type(a).__name__}'" for a in args)
+    if name in ("lt", "le", "gt", "ge"):
+        return f"'{SYMBOLS[name]}' not supported between instances of {kinds}"
+    return f"unsupported operand type(s) for {SYMBOLS[name]}: {kinds}"
 
 
 def _in_formula(name: str, x: Any, y: Any) -> Any:
@@ -92,8 +111,6 @@ def _number_first(name: str, x: Any, y: Any) -> Any:
         return registry.call("torch.rsub", (y, x), {})
     if name == "truediv":
         return registry.call("torch.mul", (registry.call("torch.reciprocal", (y,), {}), x), {})
-    if name == "matmul":
-        raise BindError(f"matmul(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
     return registry.call(PUBLIC[name], (x, y), {})
 
 
@@ -111,7 +128,7 @@ def _getitem(value: Any, index: Any) -> Any:
 def _on_numbers(name: str, args: Sequence[Any]) -> Any:
     """Return what Python's operator gives for numbers (and `+` for sizes), with integers kept at a sane length."""
     if name == "matmul":
-        raise BindError(f"matmul(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
+        raise BindError(_unsupported(name, args))
     try:
         if name not in ("eq", "ne") and not all(isinstance(a, NUMBERS) for a in args):
             _check_sizes(name, args)
@@ -133,8 +150,7 @@ def _check_sizes(name: str, args: Sequence[Any]) -> None:
     """Raise TypeError for operands that are no numbers, unless sizes are joined (`x.shape + (1,)`)."""
     if (name == "add" and all(isinstance(a, (tuple, list)) for a in args)) or name in ("lt", "le", "gt", "ge"):
         return
-    kinds = " and ".join(f"'{type(a).__name__}'" for a in args)
-    raise TypeError(f"unsupported operand type(s) for {SYMBOLS[name]}: {kinds}")
+    raise TypeError(_unsupported(name, args))
 
 
 def method(name: str) -> Callable[..., Any]:

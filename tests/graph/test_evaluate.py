@@ -273,3 +273,19 @@ def test_literals_become_what_torch_tensor_makes_of_them(numbers: str, dtype: st
 def test_literals_that_a_dtype_cannot_hold(form: str, number: str, dtype: str, message: str) -> None:
     """A number without a place in the dtype is PyTorch's error."""
     assert failure(f"inputs: {{a: {form.format(number, dtype)}}}").diagnostics[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("x + None", "unsupported operand type(s) for +: 'Tensor' and 'NoneType'"),
+        ("x @ 2", "unsupported operand type(s) for @: 'Tensor' and 'int'"),
+        ("2 @ x", "unsupported operand type(s) for @: 'int' and 'Tensor'"),
+        ("2 @ 3", "unsupported operand type(s) for @: 'int' and 'int'"),
+        ("x < None", "'<' not supported between instances of 'Tensor' and 'NoneType'"),
+        ("~x", "~ (operator.invert) is only implemented on integer and Boolean-type tensors"),
+    ],
+)
+def test_operators_refuse_operands_in_python_s_words(expression: str, message: str) -> None:
+    """What an operator has no meaning for is the error of the same Python program."""
+    assert failure(f"inputs: {{x: [1.0]}}\nops:\n  z: '{expression}'").diagnostics[0].message == message
