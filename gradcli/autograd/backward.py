@@ -39,6 +39,8 @@ def grad(
 
     Raises AutogradError with PyTorch's texts. Source: `torch.autograd.grad`.
     """
+    if not inputs:
+        raise AutogradError("`inputs` argument to `grad()` cannot be empty.", code="GC401")
     roots = _roots(outputs, grad_outputs or [None] * len(outputs), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = engine.run(roots, keep=keep, record=create_graph, wanted=_edges(inputs))

@@ -96,6 +96,12 @@ def test_unused_inputs_must_be_allowed() -> None:
     assert gradient(x * 2, x, y, allow_unused=True)[1] is None
 
 
+def test_no_inputs_at_all_are_an_error() -> None:
+    """An empty list of inputs is refused, in PyTorch's words."""
+    with pytest.raises(AutogradError, match=r"`inputs` argument to `grad\(\)` cannot be empty\."):
+        gradient(leaf(1.0) * 2)
+
+
 def test_inputs_must_require_grad() -> None:
     """An input without requires_grad is an error, in PyTorch's words."""
     with pytest.raises(AutogradError, match="One of the differentiated Tensors does not require grad"):
