@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradcli.cli.options import ALLOW, COLOR, MAX_STEPS, MEMORY, QUIET, STEPS, Color, parse_size
-from gradcli.cli.streams import use_color, write
+from gradcli.cli.streams import report, use_color, write
 
 EXAMPLE = "Example: gradcli test specs"
 PATHS = Annotated[list[str], typer.Argument(metavar="PATH…", help="Specs, or folders to look for them in.")]
@@ -31,5 +31,6 @@ def command(
 
     found = test(paths, limits=Limits(parse_size(max_memory), max_steps), options=Options(allow_path=allow_path or ()))
     write(render_test(found, color=use_color(sys.stdout, color), quiet=quiet))
+    report((d for result in found.results for d in result.diagnostics), color)
     unreadable = any(is_unreadable(d) for result in found.results for d in result.diagnostics)
     return 2 if unreadable else 1 if found.failed else 0

@@ -18,7 +18,7 @@ def render_test(report: TestReport, *, color: bool = False, quiet: bool = False)
     for result in report.results:
         if not (quiet and result.passed):
             lines.append(f"{_verdict(result.passed, color)} {result.spec}")
-        lines.extend(_indented(_reasons(result, color)))
+        lines.extend(_indented(_reasons(result)))
     if not quiet or report.failed:
         lines.append(_counts(report))
     return "".join(f"{line}\n" for line in lines)
@@ -51,12 +51,12 @@ def _counts(report: TestReport) -> str:
     return f"{len(report.results)} spec{'s' * (len(report.results) != 1)}: {report.passed} passed{failed}"
 
 
-def _reasons(result: SpecResult, color: bool) -> Iterator[str]:
+def _reasons(result: SpecResult) -> Iterator[str]:
     for mismatch in result.mismatches:
         yield from _mismatch_lines(mismatch)
     if result.unraised is not None:
         yield f'raises: no error contains "{result.unraised}"'
-    yield from _findings(result.diagnostics, color)
+    yield from (f"raised: {diagnostic.message}" for diagnostic in result.diagnostics)
 
 
 def _findings(diagnostics: Any, color: bool) -> Iterator[str]:
