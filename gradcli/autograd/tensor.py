@@ -188,13 +188,15 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
         allow(op.shape(*raws))
     tape = TAPE.get()
     result = op.run(raws) if tape is None else tape.run(op, raws)
-    if op.differentiable and _recording.get():
+    kept = False
+    if op.differentiable and (op.view or _recording.get()):
         edges, needs = _edges(op, values)
-        if any(needs):
+        if any(needs) and _recording.get():
             return _record(op, values, raws, result, edges, needs)
+        kept = any(needs)  # a view that was not recorded requires grad without a node, as in PyTorch
     if op.outputs is None and type(result) not in (list, tuple):
-        return Tensor(result)
-    return tuple(Tensor(item) for item in result)
+        return Tensor(result, kept)
+    return tuple(Tensor(item, kept) for item in result)
 
 
 def _edges(op: Op, values: Sequence[Any]) -> tuple[list[Edge], tuple[bool, ...]]:

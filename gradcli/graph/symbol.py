@@ -131,7 +131,7 @@ def _unknown(op: Op) -> Any:
 
 def _requires_grad(op: Op, values: Sequence[Any]) -> bool:
     items = [i for at in op.differentiable for i in (values[at] if type(values[at]) in (list, tuple) else [values[at]])]
-    return is_recording() and any(getattr(item, "requires_grad", False) for item in items)
+    return (op.view or is_recording()) and any(getattr(item, "requires_grad", False) for item in items)
 
 
 def _dtype(op: Op, values: Sequence[Any]) -> Any:

@@ -153,4 +153,7 @@ def reduction(
 
 def view(name: str, kernel: Callable[..., Any], *, names: str = "torch Tensor", **record: Any) -> Op:
     """Declare an op whose result shares its input's memory: the kernel gives a NumPy view."""
-    return op(name, kernel, names=names, shape=record.pop("shape", None), notes=record.pop("notes", "a view"), **record)
+    notes = record.pop("notes", "a view")
+    declared = op(name, kernel, names=names, shape=record.pop("shape", None), notes=notes, **record)
+    declared.view = True
+    return declared

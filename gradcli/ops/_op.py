@@ -69,6 +69,7 @@ class Op:
         "samples",
         "shape",
         "text",
+        "view",
         "vjp",
         "zeros",
     )  # fmt: skip
@@ -84,7 +85,7 @@ class Op:
         self.text, self.promote, self.shape, self.dtype = signature, promote, shape, dtype
         self.outputs, self.constant, self.zeros = tuple(outputs) if outputs else None, frozenset(constant), zeros
         self.latex, self.samples, self.notes = latex, samples, notes
-        self.elementwise = False
+        self.elementwise = self.view = False
         code = kernel.__code__
         self.params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.keyword_from = code.co_argcount

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import gradcli
 from gradcli.autograd import backward as passes
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import AutogradError
@@ -274,3 +275,11 @@ def test_next_functions_are_pytorch_s() -> None:
     assert names == ["AddBackward0", "SqueezeBackward4", "MmBackward0", "UnsqueezeBackward0", "AccumulateGrad"]
     assert z.grad_fn.next_functions[1] == (None, 0)
     assert x.edge() == x.edge()
+
+
+def test_a_view_that_was_not_recorded_requires_grad_without_a_node() -> None:
+    """Under no_grad a view (`x.T`, `x[0]`) of what requires grad still says that it does, and a computation does not."""
+    result = gradcli.run(
+        {"parameters": {"x": [[1.0, 2.0]]}, "ops": {"s": {"no_grad": True, "ops": {"v": "x.T", "r": "x[0]", "m": "x * 2"}}}}
+    )
+    assert [(result[f"s.{n}"].requires_grad, result[f"s.{n}"].grad_fn) for n in "vrm"] == [(True, None), (True, None), (False, None)]
