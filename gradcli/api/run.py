@@ -92,7 +92,7 @@ def _override(spec: Spec, name: str, value: Any) -> Any:
     if hasattr(value, "dtype"):
         if value.dtype.name not in BY_NAME:
             raise SpecError(Diagnostic("GC303", f"`{name}`: gradcli has no dtype {value.dtype}"))
-        return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+        return value if value.dtype.isnative else value.astype(value.dtype.name)
     token = DEFAULT.set(spec.graph.dtype)
     try:
         found = array_of(value)

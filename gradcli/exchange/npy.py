@@ -38,7 +38,7 @@ def read_stream(file: Any, path: Path, name: str | None = None) -> NDArray[Any]:
     flat = np.empty(math.prod(shape), dtype)
     _fill(file, flat, label)
     if not dtype.isnative:
-        flat = flat.astype(dtype.newbyteorder("="))
+        flat = flat.astype(dtype.name)
     if dtype == np.bool_:
         flat = flat.view(np.uint8) != 0
     return flat.reshape(shape, order="F" if fortran else "C")

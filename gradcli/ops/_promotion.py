@@ -58,7 +58,7 @@ def result_type(values: Iterable[Any]) -> str:
 
 def cast(value: Any, dtype: np.dtype[Any]) -> Any:
     """Return a raw value in a dtype; Python numbers stay as they are, integers that do not fit wrap around."""
-    if type(value) in NUMBERS or value is None or value.dtype is dtype:
+    if type(value) in NUMBERS or value is None or value.dtype == dtype:
         return _wrapped(value, dtype) if type(value) is int and dtype.kind in "iu" else value
     if value.dtype.kind == "c" and dtype.kind != "c":
         value = value.real
@@ -98,7 +98,7 @@ def _is_common(op: Op, values: Sequence[Any], kinds: str) -> bool:
         value = values[at]
         if type(value) in _REAL:
             absorbed = True
-        elif getattr(value, "dtype", None) is None or (common is not None and value.dtype is not common):
+        elif getattr(value, "dtype", None) is None or (common is not None and value.dtype != common):
             return False
         else:
             common = value.dtype

@@ -101,7 +101,7 @@ def _array(node: YamlScalar, lowering: Lowering, name: str) -> Data | None:
     value: Any = node.value
     found = getattr(getattr(value, "dtype", None), "name", None)
     if found in BY_NAME:
-        return Data(value.astype(value.dtype.newbyteorder("=")), array=True)
+        return Data(value.astype(value.dtype.name), array=True)
     what = f"an array of dtype {found}" if found else f"a {type(value).__name__}"
     hint = f"arrays have one of the dtypes {', '.join(BY_NAME)}"
     lowering.reading.findings.add("GC303", f"`{name}` must be a tensor, not {what}", node.span, hint)
