@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
 
 import gradcli
 from tests.bench.workloads import ALL, Workload
+
+
+PAUSE = 0.02
+"""Seconds before each run, in which the threads of the form before it stop spinning for work."""
 
 
 def forms(workload: Workload) -> dict[str, Callable[[], Any]]:
@@ -54,6 +58,7 @@ def best(programs: dict[str, Callable[[], Any]], seconds: float) -> dict[str, fl
     end = perf_counter() + seconds
     while perf_counter() < end or min(map(len, times.values())) < 5:
         for name, program in programs.items():
+            sleep(PAUSE)
             start = perf_counter()
             program()
             times[name].append(perf_counter() - start)
