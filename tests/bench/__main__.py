@@ -15,7 +15,6 @@ import numpy as np
 import gradcli
 from tests.bench.workloads import ALL, Workload
 
-
 PAUSE = 0.02
 """Seconds before each run, in which the threads of the form before it stop spinning for work."""
 
