@@ -132,6 +132,10 @@ def as_spec(spec: Spec | str | Path | Mapping[str, Any], options: Options | None
     return from_mapping(spec, options) if isinstance(spec, Mapping) else load(spec, options)
 
 
+MOST_PLANS = 16
+"""Plans that a compiled spec keeps, the latest ones: inputs of ever new shapes must not fill the memory."""
+
+
 class Compiled:
     """A spec parsed, ordered and planned once, for repeated evaluation: `step()`, `step(x=array)`.
 
@@ -162,6 +166,8 @@ class Compiled:
 
         key = signature(arrays)
         if key not in self._plans:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.pop(next(iter(self._plans)))
             try:
                 self._plans[key] = Planned(self.spec.graph, arrays, self.limits)
             except (NotPlannable, SpecError):

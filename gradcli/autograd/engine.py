@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.grad_fn import AccumulateGrad, Edge, GradFn
-from gradcli.autograd.tensor import Tensor, is_recording, recording
+from gradcli.autograd.tensor import Tensor, recording
 from gradcli.ops import operators
 from gradcli.ops.reduction import sum_to_size
 
@@ -173,6 +173,3 @@ def seed(v: Any, output: Tensor, record: bool) -> Any:
     if record:
         return raw_or_tensor if isinstance(raw_or_tensor, Tensor) else Tensor(raw_or_tensor)
     return raw_or_tensor.data if isinstance(raw_or_tensor, Tensor) else raw_or_tensor
-
-
-__all__ = ["conform", "is_recording", "run", "seed"]

@@ -123,14 +123,22 @@ class Tape:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.slots = 0
+        self.values: list[Traced] = []
         self.inputs: dict[str, int] = {}
         self._known: dict[Any, Any] = {}
 
     def traced(self, raw: Any) -> Traced:
         """Return a raw value under a slot of its own."""
-        self.slots += 1
-        return Traced(raw, self.slots - 1, self)
+        self.values.append(Traced(raw, len(self.values), self))
+        return self.values[-1]
+
+    def forget(self) -> None:
+        """Let go of all numbers once the plan is written: what is left of a traced value is its slot."""
+        for value in self.values:
+            value.raw = None
+        self.calls.clear()
+        self.values.clear()
+        self._known.clear()
 
     def input(self, name: str, raw: Any) -> Traced:
         """Return the value of an input, which every call of the plan is given anew."""

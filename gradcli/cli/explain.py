@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gradcli.cli.options import COLOR, QUIET, Color
 from gradcli.cli.streams import write
+
+if TYPE_CHECKING:
+    from gradcli.source.code import Code
 
 EXAMPLE = "Example: gradcli explain GC301"
 
@@ -20,13 +23,12 @@ def command(
     color: COLOR = Color.auto,
 ) -> int:
     """Say what a diagnostic means, why it is one, with an example and a fix."""
-    from gradcli.source.code import Code
     from gradcli.source.codes import CODES
 
     if code is None:
         write("\n".join(f"{c.code}  {c.title}" for c in CODES.values()))
         return 0
-    found: Code | None = CODES.get(code.strip().upper().strip("[]"))
+    found = CODES.get(code.strip().upper().strip("[]"))
     if found is None:
         from difflib import get_close_matches
 
@@ -38,11 +40,9 @@ def command(
     return 0
 
 
-def page(found: object) -> str:
+def page(code: Code) -> str:
     """Return the page of a code."""
     from textwrap import indent
 
-    c: Any = found
-    title, meaning, example, fix = (getattr(c, name) for name in ("title", "meaning", "example", "fix"))
-    parts = [f"{c.code}: {title}", meaning, "Example:\n" + indent(example.rstrip(), "    "), "Fix: " + fix]
-    return "\n\n".join(part.strip() for part in parts if part.strip())
+    example = "Example:\n" + indent(code.example.rstrip(), "    ")
+    return "\n\n".join([f"{code.code}: {code.title}", code.meaning.strip(), example, "Fix: " + code.fix.strip()])

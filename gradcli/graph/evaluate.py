@@ -17,7 +17,7 @@ import numpy as np
 from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
 from gradcli.autograd.plan import Tape, taping
 from gradcli.autograd.tensor import Tensor, recording
-from gradcli.errors import AutogradError, BindError, GradcliError, LimitError, OpError, SpecError
+from gradcli.errors import AutogradError, BindError, LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
 from gradcli.graph.graph import (
     Alias,
@@ -33,7 +33,6 @@ from gradcli.graph.graph import (
     Logical,
     Loop,
     Mark,
-    Pack,
     Ref,
     Statement,
     Step,
@@ -431,6 +430,3 @@ def evaluate(
         except SpecError as error:
             done.error = error
     return done
-
-
-__all__ = ["Evaluation", "Evaluator", "GradcliError", "Limits", "Pack", "StepResult", "evaluate", "set_requires_grad"]

@@ -60,6 +60,7 @@ class Planned:
         self._wanted = sorted({slot for value in (*self._values, *self._step_values()) for slot in _wanted(value)})
         self.inputs = {name: self._start(first, name) for name in tape.inputs}
         self._program: Callable[..., tuple[Any, ...]] = plan(tape, self._wanted)
+        tape.forget()
 
     def _start(self, first: Evaluation, name: str) -> Any:
         """Return an input's own value, which nobody who is given it may change."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import gradcli
+from gradcli.api.run import MOST_PLANS
 from gradcli.api.testing import find
 from gradcli.autograd.tensor import Tensor
 
@@ -112,3 +114,25 @@ def test_a_list_in_place_of_a_parameter_is_a_literal() -> None:
     )
     result = step(w=[3, 4], x=[5, 6])
     assert (result["w"].dtype, result["x"].dtype, result["w"].grad.tolist()) == ("float32", "int64", [5, 6])
+
+
+def test_a_plan_keeps_none_of_the_first_evaluations_numbers() -> None:
+    """What a compiled spec holds between calls is its inputs, not every intermediate of its first evaluation."""
+    ops = {f"h{i}": f"sin({f'h{i - 1}' if i else 'x'})" for i in range(20)} | {"out": "h19.sum()"}
+    x = np.ones(100_000, np.float32)
+    tracemalloc.start()
+    try:
+        step = gradcli.compile({"parameters": {"x": x}, "ops": ops, "backward": "out"})
+        step()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 4 * x.nbytes
+
+
+def test_ever_new_shapes_do_not_keep_ever_more_plans() -> None:
+    """Only the latest plans are kept, and an evicted shape is planned again with the same result."""
+    step = gradcli.compile({"parameters": {"x": [1.0]}, "ops": {"y": "(x * x).sum()"}, "backward": "y"})
+    for size in (*range(1, 2 * MOST_PLANS), 1):
+        assert step(x=np.ones(size, np.float32))["x"].grad.tolist() == [2.0] * size
+    assert len(step._plans) == MOST_PLANS
