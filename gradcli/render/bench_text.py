@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradcli.bench.profile import Profile
+    from gradcli.bench.profile import Cost, Profile
 
 
 def render_bench(profile: Profile, top: int) -> str:
@@ -20,12 +20,18 @@ def _lines(profile: Profile, top: int) -> Iterator[str]:
     for name, middle, best in profile.summary():
         yield f"  {name:10}{duration(middle):>12}{duration(best):>12}"
     yield f"  {'memory':10}{profile.peak / 2**20:>8.2f} MiB at the peak"
-    total = sum(cost.seconds for cost in profile.costs) or 1.0
-    if top and profile.costs:
-        width = max(len(cost.name) for cost in profile.costs[:top])
-        yield f"\n  {'op':{width}}{'calls':>8}{'time':>12}{'share':>8}"
-        for cost in profile.costs[:top]:
-            yield f"  {cost.name:{width}}{cost.calls:>8}{duration(cost.seconds):>12}{cost.seconds / total:>8.1%}"
+    if costs := profile.listed(top):
+        yield ""
+        yield from _costs(costs, profile.seconds())
+
+
+def _costs(costs: Sequence[Cost], total: float) -> Iterator[str]:
+    """Yield a line for each op or node; the shares are of what all of them took."""
+    width = max(len(cost.name) for cost in costs)
+    yield f"  {'op':{width}}  {'pass':8}{'calls':>8}{'time':>12}{'share':>8}{'bytes':>16}"
+    for cost in costs:
+        share = f"{cost.seconds / total:.1%}"
+        yield f"  {cost.name:{width}}  {cost.direction:8}{cost.calls:>8}{duration(cost.seconds):>12}{share:>8}{cost.bytes:>16,}"
 
 
 def duration(seconds: float) -> str:
