@@ -16,14 +16,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from gradcli.autograd.lanes import taken_apart
 from gradcli.ops import _random, operators
 from gradcli.ops._op import TAPE, Op
 
 MOST_CALLS = 100_000
 """Longer evaluations are not planned: writing them down would cost more than it saves."""
 
-INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-"""Ops whose kernel on two tensors is an operator, and is written as one."""
+SYMBOLS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", np.negative: "-"}
+"""Functions that are written as operators, which on NumPy's scalars are ten times faster."""
 
 
 class NotPlannable(Exception):
@@ -70,7 +71,7 @@ class Traced(operators.Operators):
 
     def astype(self, dtype: Any) -> Any:
         """Return the values in another dtype, as promotion does."""
-        return self.tape.call(_astype, [self, dtype], None, True)
+        return self.tape.call(_astype, [self, dtype], elementwise=True)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise NotPlannable
@@ -108,10 +109,12 @@ class Call:
     args: tuple[Any, ...]
     outs: tuple[int, ...]
     several: bool
-    infix: str | None = None
+    symbol: str | None = None
     elementwise: bool = False
     shape: tuple[int, ...] = ()
     dtype: Any = None
+    op: Op | None = None
+    results: tuple[Traced, ...] = ()
 
     def replaced(self, args: tuple[Any, ...]) -> Call:
         """Return this call with other arguments."""
@@ -150,11 +153,11 @@ class Tape:
         """Run an op; on constants alone it is folded, else written down."""
         if not any(map(_is_traced, values)):
             return op.run(values)
-        infix = INFIX.get(op.name) if _is_plain(op, values) else None
-        return self.call(_kernel(op), list(values), infix, op.elementwise)
+        apart = taken_apart(op, values) if op.elementwise else None
+        return self.call(_kernel(op), list(values), op.elementwise, op) if apart is None else apart
 
     def call(
-        self, function: Callable[..., Any], values: list[Any], infix: str | None = None, elementwise: bool = False
+        self, function: Callable[..., Any], values: list[Any], elementwise: bool = False, op: Op | None = None
     ) -> Any:  # fmt: skip
         """Call a function on the raw values and write the call down, unless the very same call was made before."""
         key = (function, *map(_key, values))
@@ -166,8 +169,9 @@ class Tape:
             result = function(*map(_raw, values))
         several = isinstance(result, (tuple, list))
         traced = tuple(map(self.traced, result)) if several else (self.traced(result),)
-        about = (traced[0].shape, traced[0].dtype) if elementwise else ((), None)
-        self.calls.append(Call(function, tuple(values), tuple(t.slot for t in traced), several, infix, elementwise, *about))
+        outs = tuple(t.slot for t in traced)
+        about = (traced[0].shape, traced[0].dtype) if traced else ((), None)
+        self.calls.append(Call(function, tuple(values), outs, several, _symbol(function), elementwise, *about, op, traced))
         self._known[key] = traced if several else traced[0]
         return self._known[key]
 
@@ -182,9 +186,8 @@ def _kernel(op: Op) -> Callable[..., Any]:
     return _kernels.setdefault(op, lambda *values: op.run(values))
 
 
-def _is_plain(op: Op, values: Sequence[Any]) -> bool:
-    """Return whether a call is the bare operator: two operands, and alpha or a rounding mode left out."""
-    return len(values) == 2 or (len(values) == 3 and op.params[2] == "alpha" and values[2] == 1)
+def _symbol(function: Callable[..., Any]) -> str | None:
+    return SYMBOLS.get(function) if isinstance(function, np.ufunc) else None
 
 
 def _is_traced(value: Any) -> bool:
@@ -228,12 +231,10 @@ def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
 def function_of(calls: Sequence[Call], inputs: Sequence[int], wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     """Return calls as one Python function from the values in some slots to those in others."""
     writer = Writer(last_uses(calls), set(wanted))
-    arguments = ", ".join(writer.assigned(slot) for slot in inputs)
+    arguments = [writer.assigned(slot) for slot in inputs]
     lines = [writer.line(number, call) for number, call in enumerate(calls)]
     results = "".join(f"{writer.names[slot]}, " for slot in wanted)
-    source = "\n    ".join([f"def program({arguments}):", *lines, f"return ({results})"])
-    exec(compile(source, "<plan>", "exec"), writer.constants)
-    return writer.constants["program"]  # type: ignore[no-any-return]
+    return writer.written(arguments, [*lines, f"return ({results})"])
 
 
 def needed(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
@@ -243,21 +244,22 @@ def needed(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
     for call in reversed(calls):
         if not alive.isdisjoint(call.outs):
             kept.append(call)
-            alive.update(slot for value in call.args for slot in _slots(value))
+            alive.update(slot for value in call.args for slot in slots(value))
     return kept[::-1]
 
 
 def last_uses(calls: Sequence[Call]) -> dict[int, int]:
     """Return, for every slot that is used, the number of the last call that uses it."""
-    return {slot: number for number, call in enumerate(calls) for value in call.args for slot in _slots(value)}
+    return {slot: number for number, call in enumerate(calls) for value in call.args for slot in slots(value)}
 
 
-def _slots(value: Any) -> Iterator[int]:
+def slots(value: Any) -> Iterator[int]:
+    """Yield the slots in an argument."""
     if type(value) is Traced:
         yield value.slot
     elif type(value) in (list, tuple):
         for item in value:
-            yield from _slots(item)
+            yield from slots(item)
 
 
 class Writer:
@@ -280,15 +282,26 @@ class Writer:
             self._count += 1
         return self.names[slot]
 
+    def written(self, arguments: Sequence[str], lines: Sequence[str]) -> Callable[..., Any]:
+        """Return lines as a Python function of these arguments."""
+        source = "\n    ".join([f"def program({', '.join(arguments)}):", *lines])
+        exec(compile(source, "<plan>", "exec"), self.constants)
+        return self.constants["program"]  # type: ignore[no-any-return]
+
     def line(self, number: int, call: Call) -> str:
         """Return the assignment of one call."""
         args = [self._written(value) for value in call.args]
-        right = f"{args[0]} {call.infix} {args[1]}" if call.infix else f"{self._constant(call.function)}({', '.join(args)})"
-        ending = {slot for value in call.args for slot in _slots(value) if self.last[slot] == number}
+        right = self._right(call, args)
+        ending = {slot for value in call.args for slot in slots(value) if self.last[slot] == number}
         self._free += [self.names[slot] for slot in ending - self.wanted]
         left = [self.assigned(slot) for slot in call.outs]
         self._free += [self.names[slot] for slot in call.outs if slot not in self.last and slot not in self.wanted]
         return f"{', '.join(left)}{',' if call.several else ''} = {right}"
+
+    def _right(self, call: Call, args: Sequence[str]) -> str:
+        if call.symbol is None:
+            return f"{self._constant(call.function)}({', '.join(args)})"
+        return f" {call.symbol} ".join(args) if len(args) > 1 else f"{call.symbol}{args[0]}"
 
     def _constant(self, value: Any) -> str:
         if id(value) not in self._constant_names:

@@ -10,7 +10,6 @@ import numpy as np
 
 from gradcli.ops import comparison
 from gradcli.ops._families import NUMBER_FIRST, TENSORS, WITH_NUMBER, conj, elementwise
-from gradcli.ops._op import op
 from gradcli.ops._promotion import same
 from gradcli.ops._samples import pairs, positive, real, reals, sample, unary
 
@@ -51,8 +50,8 @@ log1p = elementwise(
 )  # fmt: skip
 
 
-sigmoid_backward = op(
-    "sigmoid_backward", lambda grad_output, y: grad_output * conj((1 - y) * y), names="",
+sigmoid_backward = elementwise(
+    "sigmoid_backward", "", lambda grad_output, y: grad_output * conj((1 - y) * y), names="", promote=None,
     signature="(grad_output: Tensor, output: Tensor)", shape=lambda grad_output, y: grad_output.shape,
     vjp=dict(
         grad_output=lambda g, y: sigmoid_backward(g, conj(y)),

@@ -9,7 +9,6 @@ import numpy as np
 
 from gradcli.ops import arithmetic, comparison
 from gradcli.ops._families import aliases, conj, elementwise
-from gradcli.ops._op import op
 from gradcli.ops._promotion import dtype_name
 from gradcli.ops._samples import nonzero, pairs, real, reals, unary
 
@@ -61,8 +60,8 @@ sinh = elementwise(
 cosh = elementwise(
     "cosh", r"\cosh x", lambda x: np.cosh(x), vjp=dict(x=lambda g, x: g * conj(sinh(x))), samples=unary()
 )
-tanh_backward = op(
-    "tanh_backward", lambda grad_output, y: grad_output * conj(1 - y * y), names="",
+tanh_backward = elementwise(
+    "tanh_backward", "", lambda grad_output, y: grad_output * conj(1 - y * y), names="", promote=None,
     signature="(grad_output: Tensor, output: Tensor)", shape=lambda grad_output, y: grad_output.shape,
     vjp=dict(
         grad_output=lambda g, y: tanh_backward(g, conj(y)),

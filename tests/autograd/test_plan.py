@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcli.autograd.blocks import BLOCK, LARGE, fused
+from gradcli.autograd.blocks import LARGE, BlockWriter, fused, plain
 from gradcli.autograd.plan import NotPlannable, Tape, Traced, last_uses, needed, plan, taping
+from gradcli.autograd.runs import gathered
 from gradcli.autograd.tensor import Tensor
+from gradcli.autograd.threads import both
 from gradcli.ops import arithmetic, creation, exponential, reduction, subscript
+from gradcli.ops.activation import threshold_backward
+from gradcli.ops.trigonometric import tanh_backward
 
 
 def traced(*shape: int) -> tuple[Tape, Traced]:
@@ -106,7 +110,67 @@ def test_runs_of_elementwise_calls_on_large_arrays_become_one() -> None:
 
 def test_runs_on_small_arrays_are_left_alone() -> None:
     """Below two blocks the calls stay as they are."""
-    tape, x = traced(BLOCK)
+    tape, x = traced(LARGE - 1)
     y = exponential.exp(-x)
     calls = needed(tape.calls, [y.slot])
     assert fused(calls, [y.slot]) == list(calls)
+
+
+def test_elementwise_kernels_come_apart() -> None:
+    """tanh's backward is three calls of NumPy, of which 1 - y² is shared; a kernel with a choice in it stays whole."""
+    tape, x = traced(3)
+    g = tape.input("g", np.ones(3))
+    first, second = tanh_backward(g, x), tanh_backward(x, x)
+    assert [call.function for call in tape.calls] == [np.multiply, np.subtract, np.multiply, np.multiply]
+    np.testing.assert_array_equal(first.raw, 1 - x.raw**2)
+    np.testing.assert_array_equal(second.raw, x.raw * (1 - x.raw**2))
+    threshold_backward(g, x, 0)
+    assert not isinstance(tape.calls[-1].function, np.ufunc)
+
+
+def test_runs_are_gathered_around_calls_that_can_wait() -> None:
+    """A sum between elementwise calls waits until the run ends; what depends on it begins another run."""
+    tape, x = traced(4)
+    y = x + 1
+    total = reduction.sum_all(y)
+    z = y * 2
+    last = z * total
+    groups = gathered(tape.calls, lambda call: call.shape or None)
+    assert [(kind, [call.outs for call in run]) for kind, run in groups] == [
+        ((4,), [(y.slot,), (z.slot,)]), (None, [(total.slot,)]), ((4,), [(last.slot,)]),
+    ]  # fmt: skip
+
+
+def test_what_a_run_does_not_need_goes_before_it() -> None:
+    """A call between two of a run that neither makes nor reads what the run makes is moved to the front."""
+    tape, x = traced(4)
+    y = x + 1
+    total = reduction.sum_all(x)
+    z = y * total
+    groups = gathered(tape.calls, lambda call: call.shape or None)
+    assert [kind for kind, _ in groups] == [None, (4,)]
+    assert groups[1][1][-1].outs == (z.slot,)
+
+
+def test_blocks_write_into_scratch_and_places() -> None:
+    """Of seven calls in a run two arrays are in use at a time; a product by one is the other factor."""
+    tape, x = traced(LARGE)
+    y = exponential.exp(-(x * x)) + 1
+    z = arithmetic.sqrt(y * np.float64(1)) * y
+    (call,) = fused(needed(tape.calls, [z.slot]), [z.slot])
+    writer = BlockWriter(plain(needed(tape.calls, [z.slot]), [z.slot]), [z.slot])
+    writer.function([x.slot])
+    assert len(writer.scratch) == 2
+    place = np.empty(LARGE)
+    assert call.function(x.raw, into=[place])[0] is place
+    np.testing.assert_array_equal(place, z.raw)
+
+
+def test_both_gives_two_results_and_errors() -> None:
+    """Two functions run with the caller's NumPy settings; an error in either one is raised."""
+    with np.errstate(divide="raise"):
+        assert both(np.geterr, np.geterr) == (np.geterr(), np.geterr())
+    assert both(lambda: 1, lambda: 2) == (1, 2)
+    for functions in ((lambda: 1 / 0, lambda: 2), (lambda: 1, lambda: 2 / 0)):
+        with pytest.raises(ZeroDivisionError):
+            both(*functions)

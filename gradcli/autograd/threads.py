@@ -1,0 +1,104 @@
+"""Threads: two halves of a computation done at once, each with linear algebra on a thread of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+    """Return the results of two functions, run at the same time where there are two cores.
+
+    NumPy releases the interpreter's lock in its loops and in linear algebra, which lets the threads run.
+    """
+    if cores() < 2:
+        return first(), second()
+    with one_thread_each():
+        other = _pool().submit(copy_context().run, first)
+        try:
+            result = second()
+        finally:
+            other.exception()
+    return other.result(), result
+
+
+@lru_cache(maxsize=1)
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="gradcli")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+class _Blas:
+    """How many threads OpenBLAS uses for one product; two users of it share the lowered number."""
+
+    def __init__(self, get: Callable[[], int], set_: Callable[[int], None]) -> None:
+        self._get, self._set = get, set_
+        self._lock, self._users, self._before = Lock(), 0, 1
+
+    def lower(self) -> None:
+        """Let every product run on the thread that asks for it."""
+        with self._lock:
+            if not self._users:
+                self._before = self._get()
+                self._set(1)
+            self._users += 1
+
+    def restore(self) -> None:
+        """Give the library its own number back when the last user is done."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._set(self._before)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Keep NumPy's OpenBLAS from starting threads of its own inside; nothing happens where NumPy has another library."""
+    blas = _blas()
+    if blas is None:
+        yield
+        return
+    blas.lower()
+    try:
+        yield
+    finally:
+        blas.restore()
+
+
+@lru_cache(maxsize=1)
+def _blas() -> _Blas | None:
+    """Return the OpenBLAS that came with NumPy, or None. Source: openblas_set_num_threads in OpenBLAS's cblas.h."""
+    package = Path(np.__file__).parent
+    for path in (*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")):
+        try:
+            library: Any = ctypes.CDLL(str(path))
+        except OSError:
+            continue
+        for prefix in ("scipy_openblas", "openblas"):
+            for suffix in ("64_", "_64", ""):
+                get = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
+                set_ = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
+                if get and set_:
+                    return _Blas(get, set_)
+    return None
