@@ -113,24 +113,52 @@ def _layer_rule(x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: floa
 
 
 def _layer_norm(x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
-    dtype, x = x.dtype, np.ascontiguousarray(wide(x))
-    mean, r = statistics(x, _layer_dims(x, normalized_shape), eps)
-    y = times((x - mean) * r, weight)
-    y = y if bias is None else y + bias
-    return y.astype(dtype, copy=False), mean.astype(dtype), r.astype(dtype)
+    dtype, shape, values = x.dtype, x.shape, _rows(wide(x), normalized_shape)
+    mean = _row_means(values)
+    y = values - mean
+    r = arithmetic.rsqrt(np.vecdot(y, y)[:, None] / max(y.shape[1], 1) + eps)
+    y *= r
+    if weight is not None:
+        y *= weight.reshape(-1)
+    if bias is not None:
+        y += bias.reshape(-1)
+    stats = shape[: len(shape) - len(normalized_shape)] + (1,) * len(normalized_shape)
+    return y.astype(dtype, copy=False).reshape(shape), *(s.astype(dtype).reshape(stats) for s in (mean, r))
+
+
+def _rows(x: Any, normalized_shape: Any) -> Any:
+    """Return raw data as a matrix of one row per normalized part."""
+    size = element_count(tuple(normalized_shape))
+    return x.reshape(x.size // size if size else element_count(x.shape[: x.ndim - len(normalized_shape)]), size)
+
+
+def _row_means(values: Any) -> Any:
+    """Return the means of a matrix's rows as a column."""
+    size = values.shape[1]
+    return (values @ np.ones(size, values.dtype))[:, None] / max(size, 1)
 
 
 def _layer_norm_backward(
     dy: Any, x: Any, mean: Any, r: Any, weight: Any, normalized_shape: Any, eps: float, needs: Any
 ) -> Any:  # fmt: skip
-    dims = _layer_dims(x, normalized_shape)
-    outer = tuple(range(dims[0]))
-    xh = (x - mean) * r
+    g, values = _rows(dy, normalized_shape), _rows(x, normalized_shape)
+    xh = values - mean.reshape(-1, 1)
+    xh *= r.reshape(-1, 1)
     return (
-        r * centred(times(dy, weight), xh, dims) if needs[0] else None,
-        np.sum(dy * xh, outer) if needs[1] else None,
-        np.sum(dy, outer) if needs[2] else None,
+        _standardized_back(g, xh, r, weight).reshape(x.shape) if needs[0] else None,
+        np.einsum("ri,ri->i", g, xh).reshape(normalized_shape) if needs[1] else None,
+        np.sum(g, 0).reshape(normalized_shape) if needs[2] else None,
     )
+
+
+def _standardized_back(g: Any, xh: Any, r: Any, weight: Any) -> Any:
+    """Return r times the rows of g · weight without their parts along constants and along xh."""
+    a = g.copy() if weight is None else g * weight.reshape(-1)
+    shift, tilt = _row_means(a), np.vecdot(a, xh)[:, None] / max(a.shape[1], 1)
+    a -= shift
+    a -= xh * tilt
+    a *= r.reshape(-1, 1)
+    return a
 
 
 def _layer_curvature(g: Any, dy: Any, x: Any, weight: Any, normalized_shape: Any, eps: float) -> tuple[Any, Any, Any]:

@@ -32,6 +32,13 @@ def _softmax(x: Any, dim: int) -> Any:
     return np.divide(e, np.sum(e, axis, keepdims=True), out=e)
 
 
+def _products_summed(a: Any, b: Any, axis: int | None) -> Any:
+    """Return Σ a·b along an axis, which stays as a one."""
+    if axis is not None and axis == a.ndim - 1 and a.dtype.itemsize > 2:
+        return np.vecdot(a, b)[..., None]
+    return np.sum(a * b, axis, keepdims=True)
+
+
 def _log_softmax(x: Any, dim: int) -> Any:
     axis = axis_of(x, dim)
     shifted = x - np.max(x, axis, keepdims=True, initial=-np.inf)
@@ -52,8 +59,8 @@ def _sum(x: Any, dim: int) -> Any:
 
 
 def _softmax_backward_data(dy: Any, y: Any, dim: int) -> Any:
-    weighted = np.asarray(dy * y)
-    return np.subtract(weighted, y * np.sum(weighted, axis_of(y, dim), keepdims=True), out=weighted)
+    d = np.asarray(np.subtract(dy, _products_summed(dy, y, axis_of(y, dim)), order="C"))
+    return np.multiply(d, y, out=d)
 
 
 def _softmax_curvature(g: Any, dy: Any, y: Any, dim: int) -> Any:
