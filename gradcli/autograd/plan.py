@@ -224,8 +224,12 @@ def taping(tape: Tape | None) -> Iterator[None]:
 def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots."""
     from gradcli.autograd.blocks import fused
+    from gradcli.autograd.joins import joined
 
-    return function_of(fused(needed(tape.calls, wanted), wanted), list(tape.inputs.values()), wanted)
+    calls: Sequence[Call] = tape.calls
+    for rewritten in (needed, joined, fused):
+        calls = rewritten(calls, wanted)
+    return function_of(calls, list(tape.inputs.values()), wanted)
 
 
 def function_of(calls: Sequence[Call], inputs: Sequence[int], wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
