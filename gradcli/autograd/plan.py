@@ -223,13 +223,14 @@ def taping(tape: Tape | None) -> Iterator[None]:
 
 def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots."""
+    from gradcli.autograd.bare import bared
     from gradcli.autograd.batches import batched
     from gradcli.autograd.blocks import fused
     from gradcli.autograd.joins import joined
     from gradcli.autograd.totals import totalled
 
     calls: Sequence[Call] = tape.calls
-    for rewritten in (needed, joined, totalled, batched, needed, fused):
+    for rewritten in (needed, joined, totalled, batched, needed, fused, bared):
         calls = rewritten(calls, wanted)
     return function_of(calls, list(tape.inputs.values()), wanted)
 
