@@ -48,7 +48,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gradcli' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"gradcli.{_HOMES[name]}"), name)
+    found = globals()[name] = getattr(import_module(f"gradcli.{_HOMES[name]}"), name)
+    return found
 
 
 def __dir__() -> list[str]:

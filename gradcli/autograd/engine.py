@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from itertools import count
 from typing import Any
 
 import numpy as np
 
 from gradcli.autograd.grad_fn import AccumulateGrad, Edge, GradFn
+from gradcli.autograd.saved import environment
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.ops import operators
 from gradcli.ops.reduction import sum_to_size
 
 Node = GradFn | AccumulateGrad
 Root = tuple[Edge, Any]
+Cotangents = list[Any]
+"""One cotangent per output of a node (None: undefined)."""
 
 
 def run(
@@ -32,63 +34,107 @@ def run(
     accumulate. `record` makes the pass itself differentiable.
     """
     with recording(record), operators.formulas(record), np.errstate(all="ignore"):
-        waiting = _dependencies([node for (node, _), _ in roots if node is not None])
         targets = {node for node, _ in wanted or ()}
-        needed = None if wanted is None else _reaching(waiting, targets) | (targets if accumulate else set())
-        found: dict[Edge, Any] = {}
-        buffers: dict[Any, list[Any]] = {}
+        needed = None
+        if wanted is not None:
+            needed = _reaching(_below([node for (node, _), _ in roots]), targets) | (targets if accumulate else set())
+        one_pass = Pass(keep, record, needed, targets, None if accumulate else wanted)
         for (node, output), g in roots:
-            _add(buffers, node, output, conform(g, node.meta[output]))  # type: ignore[union-attr]
-        order = count()
-        ready = [(-node.sequence, next(order), node) for node in buffers if not waiting[node]]
-        ready.sort()
-        while ready:
-            node = heappop(ready)[2]
-            g = buffers.pop(node, None) or [None] * len(node.meta)
             if needed is None or node in needed or node in targets:
-                _note(node, g, None if accumulate else wanted, found)
-            for (following, output), cotangent in zip(
-                node.edges, _cotangents(node, g, wanted, needed, record), strict=True
-            ):
-                if following is None:
-                    continue
-                if cotangent is not None:
-                    _add(buffers, following, output, conform(cotangent, following.meta[output]))
-                waiting[following] -= 1
-                if not waiting[following]:
-                    heappush(ready, (-following.sequence, next(order), following))
-            if not keep and type(node) is GradFn and (needed is None or node in needed):
-                node.free()
-        return [found.get(edge) for edge in wanted or ()]
+                one_pass.bring(node, output, conform(g, *node.meta[output]))  # type: ignore[union-attr, arg-type]
+        one_pass.run()
+        return [one_pass.found.get(edge) for edge in wanted or ()]
 
 
-def _note(node: Node, g: list[Any], wanted: Sequence[Edge] | None, found: dict[Edge, Any]) -> None:
-    """Hand a complete cotangent to those who asked for it: a leaf's grad, `retain_grad`, the wanted edges."""
-    if node.retained:
-        for output, tensor in node.retained.items():
-            if tensor() is not None and g[output] is not None:
-                tensor().accumulate(g[output])
-    if wanted is not None:
-        found.update({(node, output): g[output] for output in range(len(g)) if (node, output) in wanted})
-    elif type(node) is AccumulateGrad and g[0] is not None:
-        node.variable.accumulate(g[0])
+class Pass:
+    """One backward pass: the nodes that a cotangent has reached, and what is asked of it.
+
+    A node was recorded after all that it was computed from. So nothing can still reach the latest one of those that
+    were reached, and it is the next; no edges are counted. Leaves come last.
+    """
+
+    __slots__ = ("found", "keep", "latest", "needed", "reached", "record", "targets", "wanted")
+
+    def __init__(
+        self, keep: bool, record: bool, needed: set[Any] | None, targets: set[Any], wanted: Sequence[Edge] | None
+    ) -> None:  # fmt: skip
+        self.keep, self.record, self.needed, self.targets, self.wanted = keep, record, needed, targets, wanted
+        self.reached: dict[Node, Cotangents] = {}
+        self.latest: list[tuple[int, GradFn]] = []
+        self.found: dict[Edge, Any] = {}
+
+    def bring(self, node: Node, output: int, g: Any) -> None:
+        """Sum a cotangent (None: undefined) into those of a node's output."""
+        slots = self.reached.get(node)
+        if slots is None:
+            slots = self.reached[node] = [None] * len(node.meta)
+            if type(node) is GradFn:
+                heappush(self.latest, (-node.sequence, node))
+        if g is not None:
+            slots[output] = g if slots[output] is None else slots[output] + g
+
+    def run(self) -> None:
+        """Run all nodes that are reached, the latest first, then the leaves."""
+        needed, latest, node = self.needed, self.latest, None
+        try:
+            while latest:
+                node = heappop(latest)[1]
+                g = self.reached.pop(node)
+                if node.retained or needed is not None:
+                    self.note(node, g)
+                if needed is None or node in needed:
+                    self.follow(node, g)
+                    if not self.keep:
+                        node.free()
+        except Exception:
+            self._finish(set(_below([node, *(pending for _, pending in latest)])))
+            raise
+        self._finish(set())
+
+    def follow(self, node: GradFn, g: Cotangents) -> None:
+        """Bring the cotangents of a node's inputs to where they belong."""
+        needed, targets = self.needed, self.targets
+        for (following, output), cotangent in zip(node.edges, _cotangents(node, g, self.record), strict=True):
+            if following is None or not (needed is None or following in needed or following in targets):
+                continue
+            if cotangent is not None:
+                shape, dtype = following.meta[output]
+                if cotangent.shape != shape or cotangent.dtype is not dtype:
+                    cotangent = conform(cotangent, shape, dtype)
+            self.bring(following, output, cotangent)
+
+    def _finish(self, pending: set[Any]) -> None:
+        """Note the leaves that no pending node can reach any more."""
+        for node, g in self.reached.items():
+            if node not in pending:
+                self.note(node, g)
+
+    def note(self, node: Node, g: Cotangents) -> None:
+        """Hand a complete cotangent to those who asked for it: a leaf's grad, `retain_grad`, the wanted edges."""
+        if node.retained:
+            for output, tensor in node.retained.items():
+                if tensor() is not None and g[output] is not None:
+                    tensor().accumulate(g[output])
+        if self.wanted is not None:
+            self.found.update({(node, output): g[output] for output in range(len(g)) if (node, output) in self.wanted})
+        elif type(node) is AccumulateGrad and g[0] is not None:
+            node.variable.accumulate(g[0])
 
 
-def _cotangents(node: Node, g: list[Any], wanted: Any, needed: set[Any] | None, record: bool) -> Sequence[Any]:
-    """Return one cotangent per edge (None: undefined or not needed)."""
-    if type(node) is AccumulateGrad or all(item is None for item in g) or (needed is not None and node not in needed):
-        return [None] * len(node.edges)
-    assert isinstance(node, GradFn)
+def _cotangents(node: GradFn, g: Cotangents, record: bool) -> Sequence[Any]:
+    """Return one cotangent per edge (None: undefined)."""
     op = node.op
+    several = op.outputs is not None or len(g) > 1
+    if g[0] is None and (not several or all(item is None for item in g)):
+        return [None] * len(node.edges)
     if op.zeros:
         g = [
             np.zeros(shape, dtype) if item is None else item for item, (shape, dtype) in zip(g, node.meta, strict=True)
         ]
-    several = op.outputs is not None or len(g) > 1
-    environment = node.environment(tuple(g) if several else g[0], record)
+    known = environment(node, tuple(g) if several else g[0], record)
     results: list[Any] = [None] * len(op.differentiable)
     for inputs, formula, indices in node.plan.formulas:
-        value = formula(*[environment[i] for i in indices])
+        value = formula(*[known[i] for i in indices])
         if len(inputs) == 1:
             results[inputs[0]] = value
         elif value is not None:
@@ -108,9 +154,8 @@ def _flatten(results: list[Any], layout: Sequence[int | None]) -> list[Any]:
     return flat
 
 
-def conform(g: Any, meta: tuple[tuple[int, ...], Any]) -> Any:
+def conform(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Return a cotangent with the shape and dtype of the tensor that it belongs to."""
-    shape, dtype = meta
     if g.shape != shape:
         g = sum_to_size(g, shape)
     if g.dtype is not dtype and g.dtype != dtype:
@@ -127,31 +172,19 @@ def _cast(g: Any, dtype: Any) -> Any:
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
 
 
-def _add(buffers: dict[Any, list[Any]], node: Any, output: int, g: Any) -> None:
-    """Sum a cotangent into the buffer of a node's output."""
-    slots = buffers.get(node)
-    if slots is None:
-        slots = buffers[node] = [None] * len(node.meta)
-    slots[output] = g if slots[output] is None else slots[output] + g
-
-
-def _dependencies(roots: Sequence[Any]) -> dict[Any, int]:
-    """Return, for every node below the roots, how many edges lead to it."""
-    waiting = dict.fromkeys(roots, 0)
-    stack = list(waiting)
+def _below(roots: Sequence[Any]) -> dict[Any, None]:
+    """Return the nodes that can be reached from the roots, and these."""
+    found = dict.fromkeys(root for root in roots if root is not None)
+    stack = list(found)
     while stack:
         for following, _ in stack.pop().edges:
-            if following is None:
-                continue
-            if following in waiting:
-                waiting[following] += 1
-            else:
-                waiting[following] = 1
+            if following is not None and following not in found:
+                found[following] = None
                 stack.append(following)
-    return waiting
+    return found
 
 
-def _reaching(nodes: dict[Any, int], targets: set[Any]) -> set[Any]:
+def _reaching(nodes: dict[Any, None], targets: set[Any]) -> set[Any]:
     """Return the nodes from which a target can be reached."""
     before: dict[Any, list[Any]] = {}
     for node in nodes:

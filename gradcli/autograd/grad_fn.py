@@ -6,7 +6,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from gradcli.errors import AutogradError
 from gradcli.ops._op import Op, Plan
 
 if TYPE_CHECKING:
@@ -16,13 +15,6 @@ Edge = tuple["GradFn | AccumulateGrad | None", int]
 Meta = tuple[tuple[int, ...], Any]
 NO_EDGE: Edge = (None, 0)
 _sequence = count()
-
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-    "after calling backward."
-)
 
 
 class GradFn:
@@ -63,30 +55,18 @@ class GradFn:
         if self.plan.saves_tensors:
             self.saved = None  # type: ignore[assignment]
 
-    def environment(self, g: Any, recording: bool) -> list[Any]:
-        """Return what the formulas' parameters stand for: g, then the saved values (Tensors while recording)."""
-        if self.saved is None:
-            raise AutogradError(FREED, code="GC402", hint="write retain_graph: true on the earlier backward step")
-        read = _as_tensor if recording else _as_raw
-        return [g, *[read(value, self) for value in self.saved]]
-
 
 class AccumulateGrad:
     """The node of a leaf, which adds what reaches it to the leaf's grad."""
 
-    __slots__ = ("__weakref__", "variable")
+    __slots__ = ("__weakref__", "meta", "variable")
     edges: tuple[Edge, ...] = ()
     next_functions: tuple[Edge, ...] = ()
-    sequence = 1 << 62
     retained = None
 
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
-
-    @property
-    def meta(self) -> tuple[Meta, ...]:
-        """Shape and dtype of the leaf."""
-        return ((self.variable.shape, self.variable.dtype),)
+        self.meta: tuple[Meta, ...] = ((variable.shape, variable.dtype),)
 
     def name(self) -> str:
         """Return `AccumulateGrad`."""
@@ -103,47 +83,3 @@ class Cast:
 
     def __init__(self, tensor: Tensor, raw: Any) -> None:
         self.tensor, self.raw = tensor, raw
-
-
-class Output:
-    """A saved result, kept without its node so that no cycle arises; `at` is None for all results of a tuple."""
-
-    __slots__ = ("raw",)
-
-    def __init__(self, raw: Any) -> None:
-        self.raw = raw
-
-
-def _as_raw(value: Any, node: GradFn) -> Any:
-    kind = type(value)
-    if kind is Output or kind is Cast:
-        return value.raw
-    if kind is list:
-        return [_as_raw(item, node) for item in value]
-    return value.data if hasattr(value, "gradient") else value
-
-
-def _as_tensor(value: Any, node: GradFn) -> Any:
-    kind = type(value)
-    if kind is Output:
-        return _output_tensors(value.raw, node)
-    if kind is Cast:
-        from gradcli.ops.creation import to_dtype
-
-        return to_dtype(value.tensor, str(value.raw.dtype))
-    if kind is list:
-        return [_as_tensor(item, node) for item in value]
-    return value
-
-
-def _output_tensors(raw: Any, node: GradFn) -> Any:
-    from gradcli.autograd.tensor import Tensor
-
-    if node.op.outputs is None and not isinstance(raw, (list, tuple)):
-        return Tensor.of_node(raw, node, 0)
-    names = node.op.outputs or ()
-    constant = [i < len(names) and names[i] in node.op.constant for i in range(len(raw))]
-    return tuple(
-        Tensor(r) if fixed else Tensor.of_node(r, node, i)
-        for i, (r, fixed) in enumerate(zip(raw, constant, strict=True))
-    )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from gradcli.autograd.grad_fn import NO_EDGE, AccumulateGrad, Cast, Edge, GradFn, Output
+from gradcli.autograd.grad_fn import NO_EDGE, AccumulateGrad, Cast, Edge, GradFn
 from gradcli.errors import AutogradError
 from gradcli.ops import operators
 from gradcli.ops._budget import allow
-from gradcli.ops._op import TAPE, Op
+from gradcli.ops._op import RAW, TAPE, Op, Plan
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -38,23 +37,23 @@ class Tensor(operators.Operators):
     )
     __array_ufunc__ = None
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+    def __init__(
+        self, data: Any, requires_grad: bool = False, grad_fn: GradFn | None = None, output_nr: int = 0
+    ) -> None:  # fmt: skip
         self.data = data
-        self.grad_fn: GradFn | None = None
-        self.output_nr = 0
+        self.grad_fn = grad_fn
+        self.output_nr = output_nr
         self.gradient: Tensor | None = None
         self.retains_grad = False
         self._accumulator: ref[AccumulateGrad] | None = None
-        if requires_grad and data.dtype.kind not in "fc":
+        if requires_grad and grad_fn is None and data.dtype.kind not in "fc":
             raise AutogradError("Only Tensors of floating point and complex dtype can require gradients", code="GC408")
         self.requires_grad = requires_grad
 
     @classmethod
     def of_node(cls, data: Any, node: GradFn, output_nr: int) -> Tensor:
         """Return the tensor that is this output of a node."""
-        tensor = cls(data)
-        tensor.grad_fn, tensor.output_nr, tensor.requires_grad = node, output_nr, True
-        return tensor
+        return cls(data, True, node, output_nr)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -159,14 +158,19 @@ def is_recording() -> bool:
     return _recording.get()
 
 
-@contextmanager
-def recording(enabled: bool) -> Iterator[None]:
+class recording:
     """Record ops inside, or not (`torch.set_grad_enabled`)."""
-    token = _recording.set(enabled)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+
+    __slots__ = ("_enabled", "_token")
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def __enter__(self) -> None:
+        self._token = _recording.set(self._enabled)
+
+    def __exit__(self, *_: object) -> None:
+        _recording.reset(self._token)
 
 
 def detached(value: Any) -> Any:
@@ -181,81 +185,101 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
 
     Raises ShapeError and DtypeError with PyTorch's texts.
     """
-    raws: Sequence[Any] = [value.data if type(value) is Tensor else detached(value) for value in values]
-    if op.promote is not None:
-        raws = op.promote(op, raws)
-    if op.shape is not None:
-        allow(op.shape(*raws))
+    raws: Sequence[Any] = [
+        value.data if type(value) is Tensor else value if type(value) in RAW else detached(value) for value in values
+    ]
+    promote, rule = op.promote, op.shape
+    if promote is not None:
+        raws = promote(op, raws)
+    if rule is not None and (shape := rule(*raws)):
+        allow(shape)
     tape = TAPE.get()
     result = op.run(raws) if tape is None else tape.run(op, raws)
     kept = False
     if op.differentiable and (op.view or _recording.get()):
-        edges, needs = _edges(op, values)
-        if any(needs) and _recording.get():
-            return _record(op, values, raws, result, edges, needs)
-        kept = any(needs)  # a view that was not recorded requires grad without a node, as in PyTorch
+        edges, needs, layout = _edges(op, values)
+        if True in needs and _recording.get():
+            plan = op.plans.get(needs) or op.plan(needs)
+            saved = _saved(plan, values, raws, result)
+            if op.outputs is None and type(result) is not tuple and type(result) is not list:
+                dtype = result.dtype
+                node = GradFn(op, plan, edges, saved, ((result.shape, dtype),), layout)
+                return Tensor(result, True, node) if dtype.kind in "fc" else Tensor(result)
+            return _outputs(result, GradFn(op, plan, edges, saved, tuple([(r.shape, r.dtype) for r in result]), layout))
+        kept = True in needs  # a view that was not recorded requires grad without a node, as in PyTorch
     if op.outputs is None and type(result) not in (list, tuple):
         return Tensor(result, kept)
     return tuple(Tensor(item, kept) for item in result)
 
 
-def _edges(op: Op, values: Sequence[Any]) -> tuple[list[Edge], tuple[bool, ...]]:
-    """Return the edges of the differentiable parameters and which parameters need a gradient."""
+_Edges = tuple[tuple[Edge, ...], tuple[bool, ...], list[int | None] | None]
+
+
+def _edges(op: Op, values: Sequence[Any]) -> _Edges:
+    """Return the edges of the differentiable parameters, which parameters need a gradient, and the lengths of lists.
+
+    The lengths are None where no parameter is a list.
+    """
     edges: list[Edge] = []
-    needs = []
+    needs: list[bool] = []
     for at in op.differentiable:
         value = values[at]
-        if type(value) in (list, tuple):
-            found = [item.edge() if type(item) is Tensor and item.requires_grad else NO_EDGE for item in value]
-            edges.extend(found)
-            needs.append(any(node is not None for node, _ in found))
-        elif type(value) is Tensor and value.requires_grad:
-            edges.append(value.edge())
+        if type(value) is Tensor and value.requires_grad:
+            node = value.grad_fn
+            edges.append(value.edge() if node is None else (node, value.output_nr))
             needs.append(True)
+        elif type(value) is list or type(value) is tuple:
+            return _edges_of_lists([values[at] for at in op.differentiable])
         else:
             edges.append(NO_EDGE)
             needs.append(False)
-    return edges, tuple(needs)
+    return tuple(edges), tuple(needs), None
 
 
-def _record(
-    op: Op, values: Sequence[Any], raws: Sequence[Any], result: Any, edges: list[Edge], needs: tuple[bool, ...]
-) -> Any:  # fmt: skip
-    plan = op.plan(needs)
-    saved = [_save(kind, at, values, raws, result) for kind, at in plan.saved]
-    layout = None
-    if len(edges) != len(needs) or list in map(type, raws):
-        layout = tuple([len(values[at]) if type(values[at]) in (list, tuple) else None for at in op.differentiable])
-    if op.outputs is None and type(result) is not tuple and type(result) is not list:
-        node = GradFn(op, plan, tuple(edges), saved, ((result.shape, result.dtype),), layout)
-        return Tensor.of_node(result, node, 0) if result.dtype.kind in "fc" else Tensor(result)
-    outs, names = result, op.outputs or ()
-    node = GradFn(op, plan, tuple(edges), saved, tuple([(out.shape, out.dtype) for out in outs]), layout)
+def _edges_of_lists(values: Sequence[Any]) -> _Edges:
+    lists = [value if type(value) in (list, tuple) else (value,) for value in values]
+    edges = [[v.edge() if type(v) is Tensor and v.requires_grad else NO_EDGE for v in items] for items in lists]
+    needs = tuple([any(node is not None for node, _ in found) for found in edges])
+    lengths = [len(value) if type(value) in (list, tuple) else None for value in values]
+    return tuple([edge for found in edges for edge in found]), needs, lengths
+
+
+def _outputs(results: Sequence[Any], node: GradFn) -> tuple[Tensor, ...]:
+    """Return several results as the outputs of their node, those aside that have no derivative."""
+    op, names = node.op, node.op.outputs or ()
     return tuple(
         Tensor(out)
         if out.dtype.kind not in "fc" or (i < len(names) and names[i] in op.constant)
         else Tensor.of_node(out, node, i)
-        for i, out in enumerate(outs)
+        for i, out in enumerate(results)
     )
 
 
-def _save(kind: str, at: Any, values: Sequence[Any], raws: Sequence[Any], result: Any) -> Any:
+def _saved(plan: Plan, values: Sequence[Any], raws: Sequence[Any], result: Any) -> list[Any]:
     """Return what a node keeps of one call: inputs as written, results without their node, shapes and dtypes."""
-    if kind == "out":
-        return Output(result)
-    if kind == "needs":
-        return at
-    value, raw = values[at], raws[at]
-    if kind == "value":
-        if type(value) in (list, tuple) and type(raw) is list:
-            return [_kept(v, r) for v, r in zip(value, raw, strict=True)]
-        return _kept(value, raw)
-    if type(raw) in (list, tuple):
-        return [getattr(item, kind) for item in raw]
-    return getattr(raw, kind, () if kind == "shape" else None)
+    saved = []
+    for kind, at in plan.saved:
+        if kind == "out":
+            saved.append(result)
+        elif kind == "value":
+            value, raw = values[at], raws[at]
+            saved.append(value if type(value) is Tensor and value.requires_grad and value.data is raw else _kept(value, raw))
+        else:
+            saved.append(at if kind == "needs" else _property(kind, raws[at]))
+    return saved
 
 
 def _kept(value: Any, raw: Any) -> Any:
-    if type(value) is not Tensor or not value.requires_grad:
-        return raw
-    return value if value.data is raw else Cast(value, raw)
+    """Return one input as a node keeps it: raw where it needs no gradient, beside its tensor where promotion changed it."""
+    if type(value) is Tensor:
+        return raw if not value.requires_grad else value if value.data is raw else Cast(value, raw)
+    if type(value) in (list, tuple) and type(raw) is list:
+        return [_kept(v, r) for v, r in zip(value, raw, strict=True)]
+    return raw
+
+
+def _property(kind: str, raw: Any) -> Any:
+    """Return the shape or dtype of an input, of each where it is a list."""
+    if type(raw) in (list, tuple):
+        return [getattr(item, kind) for item in raw]
+    return getattr(raw, kind, () if kind == "shape" else None)

@@ -8,16 +8,62 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.autograd import tensor as tensors
 from gradcli.autograd.tensor import Tensor
-from gradcli.errors import BindError
+from gradcli.errors import BindError, DtypeError
 from gradcli.ops import operators, registry
+from gradcli.ops._op import Op
 from gradcli.types.dtype import BY_NAME
 
 
 def call_target(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Apply an op, operator, method, attribute or builtin; arrays that come back become tensors."""
+    key = registry.call_key(target, args, kwargs) if kwargs else (target, *map(type, args))
+    known = _known.get(key, _NEW)
+    if known is not None and known is not _NEW:
+        op, binding = known
+        try:
+            values = binding.values(args, kwargs) if kwargs or binding.defaults else args
+            if op is None:
+                return wrapped(binding.results(binding.overload.target(*values)))
+            result = tensors.apply(op, values)
+            return result if type(result) is Tensor else binding.results(result)
+        except (BindError, DtypeError):
+            pass  # it is said again below, in the words of operators or methods
     handler, name = _handler(target)
-    return wrapped(registry.call(target, args, kwargs) if handler is None else handler(name, args, kwargs))
+    result = wrapped(registry.call(target, args, kwargs) if handler is None else handler(name, args, kwargs))
+    if known is _NEW:
+        _known[key] = _binding(target, args, kwargs)
+    return result
+
+
+_NEW: Any = object()
+_known: dict[tuple[Any, ...], tuple[Op | None, registry.Binding] | None] = {}
+"""How calls are made whose target and types alone say it: the op that all leads to, if any, and what it is bound to."""
+
+
+def _binding(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Op | None, registry.Binding] | None:
+    """Return how calls of a target with a Tensor in front are made, or None where their values have a say."""
+    qualified = _op_of_tensor(target) if args and type(args[0]) is Tensor else None
+    binding = registry.binding(qualified, args, kwargs) if qualified else None
+    if binding is None:
+        return None
+    op = binding.overload.target
+    if not isinstance(op, Op) or len(op.params) != len(args) + len(binding.rest):
+        return None, binding
+    return op, binding
+
+
+def _op_of_tensor(target: str) -> str | None:
+    """Return the qualified op that a target is where a Tensor stands in front; None where it is no op, or not always."""
+    space, _, name = target.partition(".")
+    if space == "operator":
+        return operators.PUBLIC.get(name)
+    if space == "method":
+        return None if name in _METHODS else registry.find_method(name)
+    if space == "attr":
+        return None if name in _ATTRIBUTES else registry.find_attribute(name)
+    return None if space == "builtin" else target
 
 
 @cache

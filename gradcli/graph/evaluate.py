@@ -6,11 +6,9 @@ of recursion is the nesting of blocks in the spec, which the loader limits; a ch
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,25 +38,14 @@ from gradcli.graph.graph import (
     Unpack,
 )  # fmt: skip
 from gradcli.graph.literal import array_of
-from gradcli.ops import _random, operators
-from gradcli.ops._budget import BUDGET, Budget, machine_memory, resident_bytes
+from gradcli.graph.settings import Limits as Limits
+from gradcli.graph.settings import check_memory, settings
+from gradcli.ops import operators
 from gradcli.ops._promotion import as_dtype
 from gradcli.source.span import Span
 from gradcli.types.dtype import DEFAULT, is_differentiable
 
 OP_ERRORS = (OpError, ValueError, TypeError, IndexError, ArithmeticError, MemoryError, np.linalg.LinAlgError, RecursionError)
-
-
-class Limits(NamedTuple):
-    """What one evaluation may use: bytes of the process, turns of all loops, elements of one tensor."""
-
-    max_memory: int = 0
-    max_steps: int = 10_000_000
-    max_elements: int = 1 << 40
-
-    def budget(self) -> Budget:
-        """Return the budget that ops ask; the default is three quarters of the machine's memory."""
-        return Budget(self.max_memory or machine_memory() * 3 // 4, self.max_elements)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -94,6 +81,7 @@ class Evaluation:
 
 
 LEAF = "leaf"
+_NOTHING: dict[str, Any] = {}
 
 
 class Evaluator:
@@ -124,7 +112,10 @@ class Evaluator:
         methods = self.METHODS
         for statement in statements:
             try:
-                getattr(self, methods[type(statement)])(statement)
+                if type(statement) is Apply:
+                    self._apply(statement)
+                else:
+                    getattr(self, methods[type(statement)])(statement)
             except OP_ERRORS as error:
                 raise located(self.hinted(error, statement), statement.span) from error
 
@@ -147,15 +138,16 @@ class Evaluator:
         return None if block.result is None else self.read(block.result)
 
     def _apply(self, s: Apply) -> None:
+        out, target, arguments, named, _, record = s
         slots = self.slots
-        args = [slots[arg.slot] if type(arg) is Ref else self.read(arg) for arg in s.args]
-        kwargs = {key: self.read(arg) for key, arg in s.kwargs} if s.kwargs else {}
-        if s.record:
-            self.slots[s.out] = call_target(s.target, args, kwargs)
+        args = [slots[arg.slot] if type(arg) is Ref else self.read(arg) for arg in arguments]
+        kwargs = {key: self.read(arg) for key, arg in named} if named else _NOTHING
+        if record:
+            slots[out] = call_target(target, args, kwargs)
         else:
             with recording(False):
-                self.slots[s.out] = call_target(s.target, args, kwargs)
-        self.made[s.out] = s.target
+                slots[out] = call_target(target, args, kwargs)
+        self.made[out] = target
 
     def _alias(self, s: Alias) -> None:
         self._assign(s.out, s.arg)
@@ -280,26 +272,26 @@ class Evaluator:
             value = Tensor(value.data, form.requires_grad)
         return value
 
-    def leaf(self, leaf: LeafValue, override: Any = None) -> None:
+    def leaf(self, leaf: LeafValue, overrides: Mapping[str, Any] | None = None, tape: Tape | None = None) -> None:
         """Fill the slot of an input or parameter with a new leaf."""
-        form = leaf.form
-        if override is not None:
-            data = override
-        else:
-            with recording(False):
-                parameter = self.graph.values[leaf.slot].kind == "parameter"
-                value = self.form(form)
+        slot, form, requires_grad = leaf
+        name, kind, _ = self.graph.values[slot]
+        data = overrides.get(name) if overrides else None
+        if data is None:
+            value = self.form(form)
             if not isinstance(value, Tensor):
                 raise located(BindError(f"`{form.text}` is {_describe(value)}, not a tensor", code="GC209"), form.span)
             data = value.data
-            if parameter and _is_integer_literal(form) and data.dtype.kind in "iu":
+            if kind == "parameter" and data.dtype.kind in "iu" and _is_integer_literal(form):
                 data = data.astype(as_dtype(DEFAULT.get()))
-        self.slots[leaf.slot] = self._new_leaf(data, leaf, form)
-        self.made[leaf.slot] = LEAF
+        tensor = self._new_leaf(data, requires_grad, form)
+        if tape is not None and (data.dtype.kind in "fc" or name in (overrides or ())):
+            tensor.data = tape.input(name, data)
+        self.slots[slot], self.made[slot] = tensor, LEAF
 
-    def _new_leaf(self, data: Any, leaf: LeafValue, form: TensorForm) -> Tensor:
+    def _new_leaf(self, data: Any, requires_grad: bool, form: TensorForm) -> Tensor:
         try:
-            return Tensor(data, leaf.requires_grad)
+            return Tensor(data, requires_grad)
         except AutogradError as error:
             error.hint = f"this tensor is {data.dtype}: write `dtype: float32`, or declare it in inputs"
             raise located(error, form.span) from error
@@ -367,32 +359,6 @@ def _is_integer_literal(form: TensorForm) -> bool:
     return isinstance(form.source, Data) and not form.source.array and form.dtype is None
 
 
-def check_memory(limits: Limits) -> None:
-    """Raise SpecError where the limit is below what the process holds before anything was computed."""
-    if limits.max_memory and resident_bytes() > limits.max_memory:
-        message = f"the limit of {limits.max_memory:,} bytes is less than what is in use before the first tensor"
-        raise SpecError(LimitError(message, code="GC901", hint="raise --max-memory").at(None))
-
-
-@contextmanager
-def settings(graph: Graph, limits: Limits) -> Iterator[None]:
-    """Set what ops look at during one evaluation: default dtype, random generator, budget, NumPy's error state.
-
-    Python's cyclic collector rests meanwhile: graphs have no cycles, and it would walk all of them again and again.
-    """
-    dtype, budget = DEFAULT.set(graph.dtype), BUDGET.set(limits.budget())
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with np.errstate(all="ignore"), _random.seeded(graph.manual_seed):
-            yield
-    finally:
-        if collecting:
-            gc.enable()
-        DEFAULT.reset(dtype)
-        BUDGET.reset(budget)
-
-
 def evaluate(
     graph: Graph, overrides: Mapping[str, Any] | None = None, *, limits: Limits | None = None, steps: bool = True,
     expect: Any = None, tape: Tape | None = None,
@@ -411,12 +377,9 @@ def evaluate(
     with settings(graph, limits), taping(tape):
         try:
             check_memory(limits)
-            for leaf in graph.leaves:
-                name = graph.values[leaf.slot].name
-                evaluator.leaf(leaf, (overrides or {}).get(name))
-                tensor = evaluator.slots[leaf.slot]
-                if tape is not None and (tensor.dtype.kind in "fc" or name in (overrides or {})):
-                    tensor.data = tape.input(name, tensor.data)
+            with recording(False):
+                for leaf in graph.leaves:
+                    evaluator.leaf(leaf, overrides, tape)
             evaluator.run(graph.statements)
             for step in graph.steps:
                 if not steps:

@@ -9,7 +9,7 @@ from gradcli.autograd.backward import check_roots
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import LimitError, OpError, SpecError
 from gradcli.graph.call import call_target
-from gradcli.graph.evaluate import LEAF, Evaluator, Limits, located, settings
+from gradcli.graph.evaluate import LEAF, Evaluator, located
 from gradcli.graph.graph import (
     Apply,
     BackwardStep,
@@ -24,6 +24,7 @@ from gradcli.graph.graph import (
     Statement,
     Unpack,
 )
+from gradcli.graph.settings import Limits, settings
 from gradcli.graph.symbol import Symbol
 from gradcli.ops import registry
 from gradcli.ops._budget import BUDGET, Budget, resident_bytes
@@ -68,11 +69,12 @@ class Inference(Evaluator):
             if isinstance(step, BackwardStep):
                 self._step(step)
 
-    def leaf(self, leaf: LeafValue, override: Any = None) -> None:
+    def leaf(self, leaf: LeafValue, overrides: Mapping[str, Any] | None = None, tape: Any = None) -> None:
         """Fill a leaf's slot with the symbol of the tensor that its form makes, where that is small."""
         self.made[leaf.slot] = LEAF
         try:
-            self.tensors.leaf(leaf, override)
+            with recording(False):
+                self.tensors.leaf(leaf)
             self.slots[leaf.slot] = Symbol.of(self.tensors.slots[leaf.slot])
         except SpecError as error:
             if all(isinstance(self.slots[other.slot], Symbol) for other in self._before(leaf)):

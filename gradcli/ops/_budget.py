@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextvars import ContextVar
 from dataclasses import dataclass
-from math import prod
+from functools import lru_cache
 from typing import Any
 
 from gradcli.errors import LimitError
@@ -22,6 +22,7 @@ class Budget:
     max_elements: int = 1 << 40
 
 
+@lru_cache(maxsize=1)
 def machine_memory() -> int:
     """Return the bytes of memory of this machine, or 8 GiB where the system does not say."""
     try:
@@ -48,11 +49,16 @@ BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 def allow(shape: Any, itemsize: int = 8) -> None:
     """Raise LimitError where a tensor of this shape would exceed the budget of the evaluation that runs."""
-    if not shape or type(shape) is not tuple:
+    if type(shape) is not tuple:
         return
-    elements = prod(n for n in shape if n is not None) if all(type(n) in (int, type(None)) for n in shape) else 0
-    budget = BUDGET.get()
-    if elements < SMALL or budget is None:
+    elements = 1
+    for n in shape:
+        if type(n) is int:
+            elements *= n
+        elif n is not None:
+            return
+    budget = BUDGET.get() if elements >= SMALL else None
+    if budget is None:
         return
     if elements > budget.max_elements:
         raise LimitError(

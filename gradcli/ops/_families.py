@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from gradcli.errors import AutogradError, NumericError, ShapeError
 from gradcli.ops._dtypes import taking
@@ -25,11 +28,14 @@ def aliases(*names: str) -> str:
 
 def conj(x: Any) -> Any:
     """Return the conjugate of a complex value; a real value is its own."""
-    if not dtype_name(x).startswith("complex"):
+    if type(x) in _REAL or (type(x) is np.ndarray and x.dtype.kind != "c") or not dtype_name(x).startswith("complex"):
         return x
     from gradcli.ops import rearrange
 
     return rearrange.conj(x)
+
+
+_REAL = frozenset((np.float32, np.float64, np.float16, float, int))
 
 
 def not_implemented(name: str) -> Formula:
@@ -55,6 +61,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     return first
 
 
+@lru_cache(maxsize=4096)
 def _broadcast_two(a: Shape, b: Shape) -> Shape:
     size = max(len(a), len(b))
     left, right = (1,) * (size - len(a)) + a, (1,) * (size - len(b)) + b
@@ -71,10 +78,15 @@ def broadcast_rule(*values: Any) -> Shape:
     """Return the broadcast shape of all tensors among an elementwise op's values."""
     common: Shape | None = None
     for value in values:
+        if type(value) in _NUMBERS:
+            continue
         shape = getattr(value, "shape", None)
         if shape is not None and shape != common:
             common = shape if common is None else _broadcast_two(common, shape)
     return common or ()
+
+
+_NUMBERS = frozenset((int, float, bool))
 
 
 def _all_nonzero(y: Any) -> bool:

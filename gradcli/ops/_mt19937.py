@@ -26,17 +26,20 @@ _LOWEST_SEED, _HIGHEST_SEED = -(2**63), 2**64 - 1
 class Stream:
     """The words that follow a seed; every method goes on where the last one stopped."""
 
-    __slots__ = ("_source",)
-    _source: Random | np.random.Generator
+    __slots__ = ("_seed", "_source")
+    _source: Random | np.random.Generator | None
+    """What gives the words; made when the first ones are asked for, because most programs draw none."""
 
     def __init__(self, seed: int) -> None:
         if not _LOWEST_SEED <= seed <= _HIGHEST_SEED:
             raise NumericError("Overflow when unpacking long long", hint=f"a seed has 64 bits; {seed} has more")
-        self._source = Random()
-        self._source.setstate((3, _initial_state(seed & 0xFFFFFFFF), None))
+        self._seed, self._source = seed, None
 
     def words(self, count: int) -> NDArray[np.uint32]:
         """Return the next words."""
+        if self._source is None:
+            self._source = Random()
+            self._source.setstate((3, _initial_state(self._seed & 0xFFFFFFFF), None))
         if isinstance(self._source, Random):
             if count < BLOCK:
                 bits = self._source.getrandbits(32 * count) if count else 0

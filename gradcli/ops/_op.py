@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 from gradcli.ops import registry
@@ -20,6 +21,8 @@ from gradcli.ops._signature import Param, Signature, parse
 Formula = Callable[..., Any]
 TAPE: ContextVar[Any] = ContextVar("tape", default=None)
 """The tape that kernel calls are written to (gradcli.autograd.plan), or None."""
+RAW: set[type] = {bool, int, float, complex, str, type(None)}
+"""The types of raw data that need not be asked for `__apply__`; NumPy's are among them as soon as it is imported."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +52,7 @@ class Op:
     """
 
     __slots__ = (
-        "_plans",
+        "_positional",
         "_signature",
         "_tensors",
         "constant",
@@ -65,6 +68,7 @@ class Op:
         "notes",
         "outputs",
         "params",
+        "plans",
         "promote",
         "samples",
         "shape",
@@ -94,7 +98,8 @@ class Op:
         self.differentiable = tuple(i for i, p in enumerate(self.params) if p in derived)
         self._signature: Signature | None = None
         self._tensors: tuple[int, ...] | None = None
-        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self._positional: Callable[..., Any] | None = None
+        self.plans: dict[tuple[bool, ...], Plan] = {}
         if unknown := derived - set(self.params):
             raise TypeError(f"{name}: vjp names {', '.join(unknown)}; the kernel has {', '.join(self.params)}")
 
@@ -111,13 +116,16 @@ class Op:
     @property
     def tensor_params(self) -> tuple[int, ...]:
         """The positions of the parameters that are tensors or lists of tensors."""
-        if self._tensors is None:
-            self._tensors = tuple(i for i, p in enumerate(self.signature.params) if p.kind.startswith("Tensor"))
-        return self._tensors
+        found = self._tensors
+        if found is None:
+            found = self._tensors = tuple(i for i, p in enumerate(self.signature.params) if p.kind.startswith("Tensor"))
+        return found
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the kernel on raw data; hand anything else to its own `__apply__`."""
         for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) in RAW:
+                continue
             if hasattr(value, "__apply__"):
                 return value.__apply__(self, self.arrange(args, kwargs))
             if type(value) in (list, tuple):
@@ -135,16 +143,19 @@ class Op:
 
     def run(self, values: Sequence[Any]) -> Any:
         """Run the kernel on one raw value per parameter."""
-        k = self.keyword_from
-        if k == len(self.params):
-            return self.kernel(*values)
-        return self.kernel(*values[:k], **dict(zip(self.params[k:], values[k:], strict=True)))
+        return (self._positional or self.positional())(*values)
+
+    def positional(self) -> Callable[..., Any]:
+        """Return the kernel as a function that takes its keyword-only parameters by position too."""
+        if self._positional is None:
+            self._positional = _by_position(self.kernel)
+        return self._positional
 
     def plan(self, needs: tuple[bool, ...]) -> Plan:
         """Return what to save when these of the differentiable parameters need a gradient."""
-        found = self._plans.get(needs)
+        found = self.plans.get(needs)
         if found is None:
-            found = self._plans[needs] = _make_plan(self, needs)
+            found = self.plans[needs] = _make_plan(self, needs)
         return found
 
 
@@ -230,6 +241,16 @@ def _defaults(kernel: Callable[..., Any]) -> dict[str, Any]:
     return dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True)) | (
         kernel.__kwdefaults__ or {}
     )
+
+
+def _by_position(kernel: Any) -> Callable[..., Any]:
+    """Return a function whose keyword-only parameters are positional, which makes each call of it cheaper."""
+    code = kernel.__code__
+    if not code.co_kwonlyargcount:
+        return kernel  # type: ignore[no-any-return]
+    count = code.co_argcount + code.co_kwonlyargcount
+    flat = code.replace(co_argcount=count, co_kwonlyargcount=0)
+    return FunctionType(flat, kernel.__globals__, kernel.__name__, None, kernel.__closure__)
 
 
 def _signature_of(op: Op) -> Signature:

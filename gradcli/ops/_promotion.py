@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli.ops._op import RAW
 from gradcli.types.dtype import BY_NAME, DEFAULT, combine_categories, is_differentiable, number_dtype, promote_types
 
 if TYPE_CHECKING:
     from gradcli.ops._op import Op
 
-NUMBERS = (bool, int, float, complex)
+NUMBERS = frozenset((bool, int, float, complex))
+RAW.update((np.ndarray, *(np.dtype(name).type for name in BY_NAME)))
 _NAMES = {np.dtype(name): name for name in BY_NAME}
 _DTYPES = {name: np.dtype(name) for name in BY_NAME}
 
@@ -93,19 +95,20 @@ def _convert(op: Op, values: Sequence[Any], floating: bool) -> list[Any]:
 def _is_common(op: Op, values: Sequence[Any], kinds: str) -> bool:
     """Return whether all tensors have one dtype of these kinds already, which Python numbers beside them do not change."""
     common = None
-    absorbed = False
     for at in op.tensor_params:
         value = values[at]
         if type(value) in _REAL:
-            absorbed = True
-        elif getattr(value, "dtype", None) is None or (common is not None and value.dtype != common):
-            return False
-        else:
-            common = value.dtype
-    return common is not None and common.kind in (_INEXACT if absorbed else kinds)
+            kinds = _INEXACT
+            continue
+        dtype = getattr(value, "dtype", None)
+        if dtype is not common:
+            if dtype is None or (common is not None and dtype != common):
+                return False
+            common = dtype
+    return common is not None and common.kind in kinds
 
 
-_REAL = (bool, int, float)
+_REAL = frozenset((bool, int, float))
 _INEXACT = "fc"
 
 

@@ -295,15 +295,15 @@ def _features(x: Array) -> Array:
     return np.empty(x.shape[:2] + (1,) * (x.ndim - 2), x.dtype)
 
 
-_CURRENT: ContextVar[Generator | None] = ContextVar("generator", default=None)
+CURRENT: ContextVar[Generator | None] = ContextVar("generator", default=None)
 
 
 def current() -> Generator:
     """Return the generator that ops draw from: the innermost `seeded` one, else one of seed 0."""
-    generator = _CURRENT.get()
+    generator = CURRENT.get()
     if generator is None:
         generator = Generator(0)
-        _CURRENT.set(generator)
+        CURRENT.set(generator)
     return generator
 
 
@@ -311,18 +311,18 @@ def current() -> Generator:
 def seeded(seed: int) -> Iterator[Generator]:
     """Make a fresh generator the current one while the context lasts."""
     generator = Generator(seed)
-    token = _CURRENT.set(generator)
+    token = CURRENT.set(generator)
     try:
         yield generator
     finally:
-        _CURRENT.reset(token)
+        CURRENT.reset(token)
 
 
 @contextmanager
 def using(generator: Any) -> Iterator[None]:
     """Make another object the current generator while the context lasts."""
-    token = _CURRENT.set(generator)
+    token = CURRENT.set(generator)
     try:
         yield
     finally:
-        _CURRENT.reset(token)
+        CURRENT.reset(token)

@@ -34,9 +34,9 @@ def _times(g: Any, alpha: Any) -> Any:
 
 
 def _added(x: Any, y: Any, alpha: Any) -> Any:
-    """Return x + y·alpha; bools stay bools."""
-    bools = alpha != 1 and dtype_name(x) == dtype_name(y) == "bool"
-    return x | (y & bool(alpha)) if bools else x + _times(y, alpha)
+    """Return x + y·alpha for an alpha that is not 1; bools stay bools."""
+    bools = dtype_name(x) == dtype_name(y) == "bool"
+    return x | (y & bool(alpha)) if bools else x + y * alpha
 
 
 def _whole_alpha(x: Any, y: Any, alpha: Any = 1) -> Any:
@@ -62,7 +62,7 @@ def _not_bool(op: Any, values: Any) -> Any:
 
 
 def _no_bool_negation(x: Any) -> Any:
-    if str(x.dtype) == "bool":
+    if dtype_name(x) == "bool":
         raise DtypeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
             "the `~` or `logical_not()` operator instead."
@@ -71,9 +71,9 @@ def _no_bool_negation(x: Any) -> Any:
 
 
 add = elementwise(
-    "add", "x + y", lambda x, y, *, alpha=1: _added(x, y, alpha), promote=same, signature=ALPHA,
+    "add", "x + y", lambda x, y, *, alpha=1: x + y if alpha == 1 else _added(x, y, alpha), promote=same, signature=ALPHA,
     shape=_whole_alpha,
-    vjp=dict(x=lambda g: g, y=lambda g, alpha: _times(g, alpha.conjugate())),
+    vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha.conjugate()),
     samples=(
         *pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")
     ),

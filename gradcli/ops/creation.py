@@ -21,8 +21,7 @@ from gradcli.types.dtype import DEFAULT, default_complex, number_dtype, promote_
 
 def is_complex_value(x: Any) -> bool:
     """Return whether a tensor, array, Symbol or number is complex."""
-    dtype = getattr(x, "dtype", None)
-    return isinstance(x, complex) if dtype is None else str(dtype).startswith("complex")
+    return isinstance(x, complex) if getattr(x, "dtype", None) is None else dtype_name(x).startswith("complex")
 
 
 def values_of(x: Any) -> np.ndarray[Any, Any]:

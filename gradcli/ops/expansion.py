@@ -49,8 +49,17 @@ def _expanded(x: Any, size: Shape, at: int, extra: int) -> int:
     return n
 
 
+def _expand(x: Any, shape: Shape) -> Any:
+    """Return NumPy's read-only view of a value in a larger shape; for one number it is put together directly."""
+    if x.ndim or not shape:
+        return np.broadcast_to(x, shape)
+    view = np.ndarray(shape, x.dtype, np.array(x), 0, (0,) * len(shape))
+    view.setflags(write=False)
+    return view
+
+
 expand = view_family(
-    "expand", lambda x, size: np.broadcast_to(x, _expand_rule(x, size)), names="Tensor", signature=SIZES,
+    "expand", lambda x, size: _expand(x, _expand_rule(x, size)), names="Tensor", signature=SIZES,
     shape=_expand_rule,
     vjp=dict(x=lambda g: g), samples=lambda: [sample(reals(2, 1), (2, 3)), sample(reals(3), (2, -1))],
 )  # fmt: skip

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -31,14 +30,19 @@ IN_FORMULA: ContextVar[bool] = ContextVar("in_formula", default=False)
 """Whether the formulas of a recorded backward pass run, which PyTorch writes in C++."""
 
 
-@contextmanager
-def formulas(enabled: bool) -> Iterator[None]:
+class formulas:
     """Give operators with numbers their C++ meaning inside."""
-    token = IN_FORMULA.set(enabled)
-    try:
-        yield
-    finally:
-        IN_FORMULA.reset(token)
+
+    __slots__ = ("_enabled", "_token")
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def __enter__(self) -> None:
+        self._token = IN_FORMULA.set(self._enabled)
+
+    def __exit__(self, *_: object) -> None:
+        IN_FORMULA.reset(self._token)
 
 
 _REFLECTED_COMPARISON = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}

@@ -11,9 +11,10 @@ from gradcli.ops import rearrange, views
 from gradcli.ops._dtype_text import c_type, scalar_type
 from gradcli.ops._families import Shape, broadcast_shapes
 from gradcli.ops._op import composite, op
-from gradcli.ops._promotion import same
+from gradcli.ops._promotion import as_dtype, dtype_name, same
 from gradcli.ops._samples import ErrorSample, real, sample
 
+_HALF = as_dtype("float16")
 MAT2 = "(input: Tensor, mat2: Tensor)"
 SCALED = "(input: Tensor, {0}: Tensor, {1}: Tensor, *, beta: Scalar=1, alpha: Scalar=1)"
 
@@ -30,14 +31,14 @@ def scaled(g: Any, factor: Any) -> Any:
 
 def matrix_product(x: Any, y: Any) -> Any:
     """Return NumPy's product of matrices; half precision is summed in single, as in PyTorch."""
-    if x.dtype == np.float16:
+    if x.dtype == _HALF:
         return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
     return np.matmul(x, y)
 
 
 def no_bool(kernel: str, x: Any) -> None:
     """Raise PyTorch's error where a product of truth values is asked for."""
-    if str(x.dtype) == "bool":
+    if dtype_name(x) == "bool":
         raise DtypeError(f"\"{kernel}\" not implemented for 'Bool'")
 
 

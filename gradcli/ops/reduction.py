@@ -67,9 +67,14 @@ def summed_dtype(x: Any, *values: Any) -> str:
 
 
 def _sum(x: Any, axis: Any, keepdim: bool) -> Any:
-    if x.dtype == np.float16:
+    if x.dtype == _HALF:
         return np.sum(x, axis, dtype=np.float32, keepdims=keepdim).astype(np.float16)
+    if type(x) is np.ndarray:
+        return np.add.reduce(x, axis, x.dtype, None, keepdim)
     return np.sum(x, axis, dtype=x.dtype, keepdims=keepdim)
+
+
+_HALF = np.dtype(np.float16)
 
 
 def in_input_dtype(g: Any, dtype: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import BindError
 from gradcli.ops import _index as index
@@ -194,14 +194,14 @@ def _same(one: str, other: str) -> bool:
 
 def call(qualified: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Apply the first overload that the arguments fit; raise BindError with PyTorch's text where none does."""
-    if not kwargs:
-        known = _direct.get((qualified, *map(type, args)))
-        if known is not None:
-            overload, defaults = known
-            return _results(overload, overload.target(*args, *defaults))
+    key = call_key(qualified, args, kwargs)
+    known = _bindings.get(key, False)
+    if known:
+        return known.results(known.overload.target(*known.values(args, kwargs)))
     choices = _ready.get(qualified) or overloads(qualified)
     name = qualified.rpartition(".")[2]
-    _remember(qualified, choices[0], args, kwargs)
+    if known is False:
+        _bindings[key] = _binding(choices[0], args, kwargs)
     if len(choices) == 1:
         return _results(choices[0], choices[0].target(*choices[0].signature.bind(name, args, kwargs)))
     for overload in choices:
@@ -213,25 +213,71 @@ def call(qualified: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     raise BindError(_no_overload(name, choices, args, kwargs))
 
 
-_direct: dict[tuple[Any, ...], tuple[Overload, tuple[Any, ...]]] = {}
-"""Calls whose types alone say that they fit a first overload: its defaults for what they leave out."""
+def call_key(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what calls have in common that are bound alike: the name, the arguments' types and their names."""
+    if kwargs:
+        return (name, *map(type, args), *kwargs, *map(type, kwargs.values()))
+    return (name, *map(type, args))
 
 
-def _remember(qualified: str, overload: Overload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Note that calls with positional tensors (and numbers where a tensor may be one) fit this overload as they are."""
+class Binding(NamedTuple):
+    """A first overload that fits calls for their types alone, and the values of what is not given by position.
+
+    `rest` are (keyword or None, default) of the parameters after the positional ones; `defaults` serve calls without keywords.
+    """
+
+    overload: Overload
+    rest: tuple[tuple[str | None, Any], ...]
+    defaults: tuple[Any, ...]
+
+    def values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
+        """Return one value per parameter, as `Signature.bind` does."""
+        if not kwargs:
+            return (*args, *self.defaults) if self.defaults else args
+        return (*args, *[default if name is None else kwargs[name] for name, default in self.rest])
+
+    def results(self, value: Any) -> Any:
+        """Return several results with their names."""
+        return _results(self.overload, value) if type(value) is tuple else value
+
+
+_bindings: dict[tuple[Any, ...], Binding | None] = {}
+"""What is known of calls by their keys; None where values decide how they are bound."""
+
+
+def binding(qualified: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Binding | None:
+    """Return how calls like this one are bound, or None where their values have to be looked at."""
+    return _binding(overloads(qualified)[0], args, kwargs)
+
+
+def _binding(overload: Overload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Binding | None:
     params, given = overload.signature.params, len(args)
-    if kwargs or given > len(params) or any(p.default is MISSING or p.varargs for p in params[given:]):
-        return
-    if all(_fits(param, value) for param, value in zip(params, args, strict=False)):
-        _direct[(qualified, *map(type, args))] = (overload, tuple([p.default for p in params[given:]]))
+    rest = params[given:]
+    if given > len(params) or not set(kwargs) <= {p.name for p in rest} or any(p.varargs for p in params):
+        return None
+    if any(p.default is MISSING and p.name not in kwargs for p in rest) or any(p.keyword_only for p in params[:given]):
+        return None
+    if not all(_fits(p, value) for p, value in zip(params, args, strict=False)):
+        return None
+    if not all(_fits(p, kwargs[p.name]) for p in rest if p.name in kwargs):
+        return None
+    found = [(p.name if p.name in kwargs else None, None if p.name in kwargs else p.default) for p in rest]
+    return Binding(overload, tuple(found), tuple([default for _, default in found]))
+
+
+_KINDS: dict[str, frozenset[type]] = {
+    "Tensor|Scalar": frozenset((bool, int, float, complex)), "Scalar": frozenset((bool, int, float, complex)),
+    "float": frozenset((bool, int, float)), "int": frozenset((int,)), "bool": frozenset((bool,)), "str": frozenset((str,)),
+}  # fmt: skip
+"""The types whose values a parameter of this kind takes as they are."""
 
 
 def _fits(param: Param, value: Any) -> bool:
-    if param.keyword_only or param.varargs:
-        return False
     if hasattr(type(value), "__apply__"):
-        return param.kind in ("Tensor", "Tensor|Scalar")
-    return param.kind == "Tensor|Scalar" and type(value) in (bool, int, float, complex)
+        return param.kind in ("Tensor", "Tensor|Scalar", "any")
+    if value is None:
+        return param.optional or param.default is None or param.kind == "any"
+    return param.kind == "any" or type(value) in _KINDS.get(param.kind, ())
 
 
 def _results(overload: Overload, value: Any) -> Any:
