@@ -16,11 +16,22 @@ from typing import Literal as OneOf
 from gradcli.source.span import Span
 
 
-@dataclass(frozen=True, slots=True)
 class Ref:
     """A use of the value in a slot."""
 
-    slot: int
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Ref and self.slot == other.slot
+
+    def __hash__(self) -> int:
+        return hash((Ref, self.slot))
+
+    def __repr__(self) -> str:
+        return f"Ref({self.slot})"
 
 
 class Literal(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 from gradcli.graph.graph import Apply, Arg, Block, Choose, Literal, Logical, Pack, Ref, Statement
 from gradcli.source.span import Span
@@ -36,6 +36,9 @@ from gradcli.spec.names import Scope
 from gradcli.spec.reading import POISON, Reading
 from gradcli.types.dtype import DTYPES
 
+if TYPE_CHECKING:
+    from gradcli.spec.templates import Recording
+
 
 class Space(str):
     """A namespace of ops on the way to one: `torch`, `nn.functional`."""
@@ -60,12 +63,24 @@ class Lowering:
         self.statements: list[Statement] = []
         self.count = 0
         self.depth = 0
+        self.recording: Recording | None = None
 
     # entry points
 
     def text(self, scalar: YamlScalar, out: int | None = None) -> Arg:
         """Lower the expression that a scalar holds; its outermost operation writes the slot `out`."""
-        return self._read(scalar, scalar.text, 0, self.value, out)
+        known = self.reading.templates
+        if known is None or not self.owner:
+            return self._read(scalar, scalar.text, 0, self.value, out)
+        return known.lowered(self, scalar, out)
+
+    def parsed(self, scalar: YamlScalar, out: int | None, recording: Recording | None = None) -> Arg:
+        """Lower an expression from its text; `recording` notes what a template needs."""
+        self.recording = recording
+        try:
+            return self._read(scalar, scalar.text, 0, self.value, out)
+        finally:
+            self.recording = None
 
     def iterable(self, scalar: YamlScalar, offset: int) -> Arg:
         """Lower what a loop goes over: the text from `offset` on, which may be a `range` or a `zip`."""
@@ -179,6 +194,8 @@ class Lowering:
         numbered: bool = True,
     ) -> Ref:  # fmt: skip
         """Append one operation; where it is not the outermost, its slot is the next part."""
+        if self.recording is not None:
+            self.recording.numbered.append(numbered)
         if out is None:
             out = self.part(span, numbered)
         self.statements.append(Apply(out, target, args, kwargs, span, self.record))
@@ -188,8 +205,9 @@ class Lowering:
         """The slot of the next part, or of a value on the way that has no number."""
         if not (numbered and self.owner):
             return self.reading.slot("", "part", span)
-        self.count += 1
-        return self.reading.slot(f"{self.owner}.{self.count - 1}", "part", span)
+        number = self.count
+        self.count = number + 1
+        return self.reading.slot(f"{self.owner}.{number}", "part", span)
 
     # names
 
@@ -198,7 +216,7 @@ class Lowering:
         found = self.scope.find(name)
         if type(found) is int:
             self.uses.append(found)
-            return self.reading.refs[found]
+            return self.reading.refs[found] if self.recording is None else self._noted(node, Ref(found))
         if found is not None:
             return cast(Scope, found)
         if name in CONSTANTS:
@@ -243,7 +261,11 @@ class Lowering:
     def _constant(self, node: Any, out: int | None) -> Arg:
         if type(node.value) is bytes:
             return self.error("GC121", "a bytes string is not part of the language", node)
-        return Literal(node.value)
+        return Literal(node.value) if self.recording is None else self._noted(node, Literal(node.value))
+
+    def _noted(self, node: ast.expr, arg: Arg) -> Arg:
+        assert self.recording is not None
+        return self.recording.word(node.col_offset + self.expression.shift, arg)
 
     def _pack(self, node: Any, out: int | None) -> Found:
         items = tuple([self.value(item) for item in node.elts])

@@ -19,6 +19,9 @@ from gradcli.spec.reading import POISON, Reading
 from gradcli.spec.tensor_form import TensorForms
 from gradcli.spec.value_form import expression_or_number
 
+MANY = 100
+"""Ops of one level from which on it is worth to look for expressions of one shape."""
+
 _FLAGS = ("no_grad", "retain_grad", "requires_grad")
 _KEYS = {
     "loop": ("carry", "while", "for", "repeat", "ops", "no_grad"),
@@ -148,6 +151,10 @@ class OpsForm:
     def lower(self, level: Level) -> tuple[tuple[Statement, ...], list[int]]:
         """The statements of a level in evaluation order, and the slots that they use."""
         values = self.reading.graph.values
+        if len(level.ops) > MANY and self.reading.templates is None:
+            from gradcli.spec.templates import Templates
+
+            self.reading.templates = Templates()
         for op in level.ops:
             start = len(values)
             self._lower(op)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.graph import Graph, Kind, Literal, Ref, Value
 from gradcli.source.span import Span
 from gradcli.spec.findings import Findings
 from gradcli.spec.names import Scope
 from gradcli.spec.op_names import OpNames
+
+if TYPE_CHECKING:
+    from gradcli.spec.templates import Templates
 
 POISON = Literal(None)
 """Stands for a value that could not be read: a finding says why, and nothing is evaluated."""
@@ -29,10 +32,12 @@ class Reading:
 
     def __init__(self, graph: Graph, findings: Findings, ops: OpNames) -> None:
         self.graph, self.findings, self.ops = graph, findings, ops
-        self.refs: list[Ref] = []
+        self.values, self.refs = graph.values, list[Ref]()
         self.leaves = Scope("", None)
         self.root = Scope("", self.leaves)
         self._arities: dict[str, Arity] = {}
+        self.templates: Templates | None = None
+        """Where expressions of one shape are lowered once; None in a small document, which repeats little."""
         self.declared: dict[str, int] = {}
         """The full names that reports list, in document order, with their slots."""
         self.parts: dict[str, range] = {}
@@ -42,7 +47,7 @@ class Reading:
 
     def slot(self, name: str, kind: Kind, span: Span) -> int:
         """A new slot for a value."""
-        values = self.graph.values
+        values = self.values
         slot = len(values)
         values.append(Value(name, kind, span))
         self.refs.append(Ref(slot))
