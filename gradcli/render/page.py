@@ -33,6 +33,6 @@ def _seeded(output: str, v: Any) -> str:
 
 def tensor_cells(row: TensorRow) -> tuple[str, ...]:
     """The cells of a tensor under TENSOR_HEADS."""
-    shape = None if row.shape is None else list(row.shape)
-    cells = (row.name, row.op or row.kind, shape, row.dtype, row.requires_grad, row.is_leaf, row.grad_fn)
-    return tuple(map(str, cells))
+    shape = "None" if row.shape is None else "[]" if not row.shape else str(list(row.shape))
+    dtype, grad_fn = row.dtype or "None", row.grad_fn or "None"
+    return row.name, row.op or row.kind, shape, dtype, str(row.requires_grad), str(row.is_leaf), grad_fn

@@ -52,12 +52,14 @@ def _value(row: TensorRow, options: PrintOptions) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: int | None = None) -> Iterator[str]:
     """Yield the lines of a table: heads, a rule, and cells of one or more lines; column `right` is right-aligned."""
     listed = list(rows)
-    widths = [max(map(_width, column)) for column in zip(heads, *listed, strict=True)]
+    widths = [_widest(column) for column in zip(heads, *listed, strict=True)]
+    pattern = "  ".join(f"%{'' if at == right else '-'}{width}s" for at, width in enumerate(widths))
     yield _line(heads, widths, right)
     yield "─" * min(sum(widths) + 2 * len(widths) - 1, LONGEST_RULE)
     for row in listed:
-        if "\n" not in "".join(row):
-            yield _line(row, widths, right)
+        text = "".join(row)
+        if "\n" not in text:
+            yield pattern % tuple(row) if text.isascii() else _line(row, widths, right)
             continue
         cells = [cell.split("\n") for cell in row]
         for at in range(max(map(len, cells))):
@@ -70,6 +72,12 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: int | None) -> str
         space = " " * (width - (len(cell) if cell.isascii() else _width(cell)))
         padded.append(space + cell if at == right else cell + space)
     return "  ".join(padded)
+
+
+def _widest(cells: Sequence[str]) -> int:
+    """The most columns that one of the cells takes."""
+    text = "".join(cells)
+    return max(map(len if text.isascii() and "\n" not in text else _width, cells))
 
 
 def _width(cell: str) -> int:

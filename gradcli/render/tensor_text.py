@@ -23,7 +23,12 @@ class PrintOptions(NamedTuple):
     @property
     def implied(self) -> tuple[str, ...]:
         """The dtypes that PyTorch prints without a `dtype=`."""
-        return self.default_dtype, "complex128" if self.default_dtype == "float64" else "complex64", "int64", "bool"
+        return _implied(self.default_dtype)
+
+
+@cache
+def _implied(default: str) -> tuple[str, ...]:
+    return default, "complex128" if default == "float64" else "complex64", "int64", "bool"
 
 
 TORCH_DEFAULTS = PrintOptions()
@@ -48,9 +53,18 @@ def array_text(array: np.ndarray, options: PrintOptions = TORCH_DEFAULTS, indent
     """The numbers of a tensor without `tensor(…)`; lines after the first start at column `indent`."""
     if array.size == 0:
         return "[]"
+    if array.ndim == 0 and array.dtype.kind == "f":
+        return _number_text(array.item(), options.precision)
     summarized = array.size > options.threshold
     shown = _edges(array) if summarized else array
     return "".join(_layout(_Body(_element_texts(shown, options), array.shape, summarized, options), indent))
+
+
+def _number_text(number: float, precision: int) -> str:
+    """The text of a floating number that stands alone."""
+    pattern, point = _float_pattern([number] if number and math.isfinite(number) else [], precision)
+    text = pattern.format(number)
+    return text + "." if point and text[-1] not in "fn" else text
 
 
 def _suffixes(array: np.ndarray, options: PrintOptions, requires_grad: bool, grad_fn: str | None) -> Iterator[str]:
@@ -74,6 +88,8 @@ def _dtype_name(dtype: np.dtype[Any]) -> str:
 
 
 def _with_suffixes(text: str, suffixes: Iterator[str], margin: int, indent: int, options: PrintOptions) -> str:
+    if options.linewidth == math.inf:
+        return ", ".join([text, *suffixes]) + ")"
     parts, last_line = [text], len(text) - text.rfind("\n") + 1
     if "\n" not in text:
         last_line += indent
