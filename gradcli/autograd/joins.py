@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,10 +86,12 @@ def _join(call: Call, parts: Parts) -> Call:
     return replace(call, function=_joining(shape, dim, call.dtype), args=tuple(pieces), symbol=None, elementwise=False, op=None)
 
 
+@lru_cache(maxsize=256)
 def _zeros(dtype: Any, shape: Shape, dim: int, size: int) -> Any:
     return np.broadcast_to(np.zeros((), dtype), (*shape[:dim], size, *shape[dim + 1 :]))
 
 
+@lru_cache(maxsize=256)
 def _joining(shape: Shape, dim: int, dtype: Any) -> Callable[..., Any]:
     """Return the function that joins pieces; adding 0 makes -0 the 0 that it is in a sum with zeros."""
     concatenate, empty, zero, one = np.concatenate, np.empty, np.zeros((), dtype), at_dim(dim, None)

@@ -36,6 +36,30 @@ def test_a_bare_call_gives_what_the_kernel_gives(function: Callable[..., Any], s
     assert (calls[-1].function is tape.calls[-1].function) == (dtype == "float16" and len(shapes) == 2)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex64", "float64"])
+@pytest.mark.parametrize("number", [1, -0.1, 1e300, np.nan, 2**70])
+def test_numbers_beside_arrays_are_arrays(dtype: str, number: float) -> None:
+    """Sums, differences, products and quotients with a number have the same bits."""
+    tape = Tape()
+    array = np.linspace(-2, 2, 6).astype(dtype).reshape(2, 3)
+    x = tape.input("x", array)
+    with np.errstate(all="ignore"):
+        outs = [y.slot for y in (x + number, number - x, x * number, number / x, x / number, -x)]
+        calls = bared(tape.calls, outs)
+        expected, found = (function_of(c, [x.slot], outs)(array) for c in (tape.calls, calls))
+    for a, b in zip(expected, found, strict=True):
+        assert (a.tobytes(), a.dtype, a.strides) == (b.tobytes(), b.dtype, b.strides)
+    assert not any(type(value) in (int, float) for call in calls for value in call.args)
+
+
+def test_numbers_that_decide_the_dtype_are_kept() -> None:
+    """An integer array plus a float is no integer array; a number and a 0-d value stay numbers."""
+    tape = Tape()
+    x, y = tape.input("x", np.arange(3)), tape.input("y", np.array(2.0))
+    outs = [(tape.call(np.add, [x, 0.5], elementwise=True)).slot, (y + 1).slot]
+    assert bared(tape.calls, outs) == tape.calls
+
+
 def test_every_bare_op_has_a_case() -> None:
     """No op is replaced untested."""
     tape = Tape()
