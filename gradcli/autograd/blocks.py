@@ -72,14 +72,14 @@ def _fuse(run: Sequence[Call], outs: Sequence[int], threads: bool) -> Call:
     """Return one call that does the work of a run and gives the slots that are needed after it."""
     made = {slot for call in run for slot in call.outs}
     inputs = {v.slot: v for call in run for v in call.args if type(v) is Traced and v.slot not in made}
-    body = plain([call.replaced(tuple(map(_scalar, call.args))) for call in run], outs)
+    body = plain([call.replaced(tuple(map(scalar, call.args))) for call in run], outs)
     dtypes = {call.outs[0]: call.dtype for call in run}
     blocks = Blocks(body, list(inputs), outs, [dtypes[slot] for slot in outs], threads)
     results = tuple(result for call in run for result in call.results if result.slot in outs)
     return Call(blocks, tuple(inputs.values()), tuple(outs), True, shape=run[0].shape, results=results)
 
 
-def _scalar(value: Any) -> Any:
+def scalar(value: Any) -> Any:
     """Return a constant that is one number broadcast to an array as that number."""
     if type(value) is np.ndarray and value.ndim and not any(value.strides):
         return value[(0,) * value.ndim]
@@ -127,7 +127,7 @@ class Blocks:
         shape = next(v.shape for v in values if isinstance(v, np.ndarray) and v.ndim)
         size = prod(shape)
         given = into or [None] * len(self._dtypes)
-        outs = [np.empty(shape, t) if o is None else o for o, t in zip(given, self._dtypes, strict=True)]
+        outs = [_place(place, shape, dtype) for place, dtype in zip(given, self._dtypes, strict=True)]
         flat = [v.reshape(-1) if isinstance(v, np.ndarray) and v.ndim else v for v in values]
         places = [o.reshape(-1) for o in outs]
 
@@ -143,7 +143,15 @@ class Blocks:
             both(lambda: work(0, size // 2), lambda: work(size // 2, size))
         else:
             work(0, size)
+        for place, out in zip(given, outs, strict=True):
+            if place is not None and place is not out:
+                place[...] = out
         return tuple(outs)
+
+
+def _place(place: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the array to write to: the given one where its elements lie in order."""
+    return place if place is not None and place.flags.c_contiguous else np.empty(shape, dtype)
 
 
 class BlockWriter(Writer):

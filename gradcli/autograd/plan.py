@@ -227,10 +227,11 @@ def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     from gradcli.autograd.batches import batched
     from gradcli.autograd.blocks import fused
     from gradcli.autograd.joins import joined
+    from gradcli.autograd.shards import sharded
     from gradcli.autograd.totals import totalled
 
     calls: Sequence[Call] = tape.calls
-    for rewritten in (needed, joined, totalled, batched, needed, fused, bared):
+    for rewritten in (needed, joined, totalled, batched, needed, sharded, fused, bared):
         calls = rewritten(calls, wanted)
     return function_of(calls, list(tape.inputs.values()), wanted)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_native_id
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,13 +25,42 @@ def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
     """
     if cores() < 2:
         return first(), second()
-    with one_thread_each():
+    with one_thread_each(), _apart():
         other = _pool().submit(copy_context().run, first)
         try:
             result = second()
         finally:
             other.exception()
     return other.result(), result
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Keep this thread and the other one on processors of their own, as long as the context lasts.
+
+    Left to itself, Linux wakes a thread where the lock was released that it waits for: on the other's processor.
+    """
+    find = _processor()
+    if find is None:
+        yield
+        return
+    allowed, here = os.sched_getaffinity(0), find()
+    try:
+        os.sched_setaffinity(_number(), allowed - {here})
+        os.sched_setaffinity(0, {here})
+    except OSError:
+        allowed = set()
+    try:
+        yield
+    finally:
+        if allowed:
+            os.sched_setaffinity(0, allowed)
+
+
+@lru_cache(maxsize=1)
+def _processor() -> Callable[[], int] | None:
+    """Return the function that tells on which processor a thread runs, None where there is none."""
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
 
 
 @lru_cache(maxsize=1)
@@ -45,8 +74,20 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="gradcli")
 
 
+@lru_cache(maxsize=1)
+def _number() -> int:
+    """Return the system's number of the other thread."""
+    return _pool().submit(get_native_id).result()
+
+
+def _forget() -> None:
+    """A forked process has none of its parent's threads."""
+    _pool.cache_clear()
+    _number.cache_clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_forget)
 
 
 class _Blas:
