@@ -117,10 +117,8 @@ class Lowering:
 
     def _first_column(self) -> int | None:
         """The column where a text begins that stands in the document as it is, on one line; else None."""
-        scalar, expression = self.scalar, self.expression
-        if not (scalar.plain and scalar.start.line == scalar.end.line and expression.text.isascii()):
-            return None
-        return scalar.start.column + 1 + self.offset + expression.shift
+        column, expression = self.scalar.column, self.expression
+        return None if column is None or not expression.text.isascii() else column + 1 + self.offset + expression.shift
 
     def span(self, node: ast.expr | ast.keyword) -> Span:
         """The place of a node in the document."""

@@ -8,6 +8,7 @@ template: operators, calls, methods, attributes and indexing on one line.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 MOST = 4096
 """Shapes that are kept: a spec where each expression has its own gains nothing from more."""
 
-_WORD = re.compile(r"(?<![\w.])([^\W\d]\w*(?![\w(])(?!\s*\()|(?:0|[1-9]\d{0,15})(?:\.\d{1,17})?(?![\w.]))")
+_DIGITS = r"(?:0|[1-9]\d{0,15})(?:\.\d{1,17})?"
+_WORD = re.compile(rf"(?<![\w.])([^\W\d]\w*(?![\w(])(?!\s*\()|{_DIGITS}(?![\w.]))")
 """A name that is not called, or a number, neither of them behind a dot."""
 _OTHER = frozenset("\"'#\\")
 """What texts and comments begin with, in which words are none."""
@@ -30,9 +32,8 @@ _NAME, _NUMBER = "□", "◇"
 
 
 class Text(NamedTuple):
-    """A text whose names and numbers stand open: its shape, what stands in the openings, and how long those before are."""
+    """A text whose names and numbers stand open: what stands in the openings, and how long those before are together."""
 
-    shape: str
     values: list[Arg]
     before: list[int]
 
@@ -64,68 +65,121 @@ class Template(NamedTuple):
     result: Any
 
 
+class Shape:
+    """One shape of expressions: its text with `□` for names and `◇` for numbers, and its template.
+
+    `template` is None until the shape is seen again, and where there can be none; `following` is what came after it.
+    """
+
+    __slots__ = ("following", "match", "seen", "template", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text, self.seen = text, False
+        self.match: Callable[[str], re.Match[str] | None] = _never
+        self.template: Template | None = None
+        self.following: Shape | None = None
+
+    def learn(self, template: Template | None) -> None:
+        """Take the template, and recognise the texts of this shape at once from now on."""
+        self.template = template
+        if template is not None:
+            pattern = re.escape(self.text).replace(_NAME, r"([^\W\d]\w*)").replace(_NUMBER, f"({_DIGITS})")
+            self.match = re.compile(pattern, re.ASCII).fullmatch
+
+
+def _never(text: str) -> None:
+    return None
+
+
 class Templates:
-    """The templates of one document, by shape."""
+    """The shapes of one document. The shape that followed the last one before is tried first."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, bool, bool], Template | bool | None] = {}
-        """None: there can be none; False: the shape was seen once, and has to be seen again to be worth a template."""
+        self.shapes: dict[tuple[str, bool, bool], Shape] = {}
+        self.latest = Shape("")
 
     def lowered(self, lowering: Lowering, scalar: YamlScalar, out: int | None) -> Arg:
         """Lower the expression that a scalar holds, by the template of its shape where there is one."""
-        text = opened(lowering, scalar.text)
-        if text is None:
+        shape = self.latest.following
+        match = shape.match(scalar.text) if shape is not None and out is not None and not lowering.grads else None
+        text = values_of(lowering, match.groups()) if match is not None else None
+        if text is not None and shape is not None and shape.template is not None:
+            self.latest = shape
+            return filled(lowering, scalar, text, shape.template, out)
+        return self._looked_up(lowering, scalar, out)
+
+    def _looked_up(self, lowering: Lowering, scalar: YamlScalar, out: int | None) -> Arg:
+        opened = shape_of(lowering, scalar.text)
+        if opened is None:
             return lowering.parsed(scalar, out)
-        key = (text.shape, out is None, lowering.grads)
-        template = self.known.get(key, True)
-        if type(template) is Template:
-            return filled(lowering, scalar, text, template, out)
-        if template is False and scalar.plain and scalar.start.line == scalar.end.line:
-            recording = Recording(lowering, scalar, text)
-            result = lowering.parsed(scalar, out, recording)
-            self.known[key] = recording.template(result, out)
-            return result
-        if template is True and len(self.known) < MOST:
-            self.known[key] = False
-        return lowering.parsed(scalar, out)
+        words, text = opened
+        key = (text, out is None, lowering.grads)
+        shape = self.shapes.get(key)
+        if shape is None:
+            if len(self.shapes) < MOST:
+                self.shapes[key] = Shape(text)
+            return lowering.parsed(scalar, out)
+        if out is not None and not lowering.grads:
+            self.latest.following = self.latest = shape
+        values = values_of(lowering, words)
+        if shape.template is not None and values is not None:
+            return filled(lowering, scalar, values, shape.template, out)
+        if shape.seen or values is None or scalar.column is None:
+            return lowering.parsed(scalar, out)
+        recording = Recording(lowering, scalar, text, values)
+        result = lowering.parsed(scalar, out, recording)
+        shape.seen = True
+        shape.learn(recording.template(result, out))
+        return result
 
 
-def opened(lowering: Lowering, text: str) -> Text | None:
-    """A text with its names and numbers taken out, or None where that cannot be told without parsing it."""
+def shape_of(lowering: Lowering, text: str) -> tuple[list[str], str] | None:
+    """The names and numbers of a text and the text without them, or None where that cannot be told without parsing it."""
     if not text.isprintable() or not text.isascii() or not _OTHER.isdisjoint(text):
         return None
     pieces = _WORD.split(text)
-    find, refs, spaces = lowering.scope.find, lowering.reading.refs, lowering.reading.spaces
-    values: list[Arg] = []
-    lengths = [0]
+    find = lowering.scope.find
+    words = []
     for at in range(1, len(pieces), 2):
         word = pieces[at]
-        slot = find(word)
-        if type(slot) is int and word not in spaces:
-            values.append(refs[slot])
+        if type(find(word)) is int:
             pieces[at] = _NAME
         elif word[0].isdigit() and not pieces[at - 1].endswith(_SIGNS):
-            values.append(Literal(float(word) if "." in word else int(word)))
             pieces[at] = _NUMBER
         else:
             continue
-        lengths.append(len(word))
-    return Text("".join(pieces), values, list(accumulate(lengths)))
+        words.append(word)
+    return words, "".join(pieces)
+
+
+def values_of(lowering: Lowering, words: Sequence[str]) -> Text | None:
+    """What the words in the openings of a text are, or None where one is neither the name of a value nor a number."""
+    names, refs, spaces = lowering.scope.names, lowering.reading.refs, lowering.reading.spaces
+    values: list[Arg] = []
+    for word in words:
+        slot = names.get(word)
+        if slot is None:
+            slot = lowering.scope.find(word)
+        if type(slot) is int and word not in spaces:
+            values.append(refs[slot])
+        elif slot is None and word[0].isdigit():
+            values.append(Literal(float(word) if "." in word else int(word)))
+        else:
+            return None
+    return Text(values, [0, *accumulate(map(len, words))])
 
 
 def filled(lowering: Lowering, scalar: YamlScalar, text: Text, template: Template, out: int | None) -> Arg:
     """Append the statements of an expression to those of its op, and return its value."""
-    _, known, before = text
+    known, before = text
     record, append = lowering.record, lowering.statements.append
     refs, values, owner = lowering.reading.refs, lowering.reading.graph.values, lowering.owner
     lowering.uses.extend([known[at].slot for at in template.uses])  # type: ignore[union-attr]
-    begin, file = scalar.start, scalar.source.file
-    line, column = begin.line + 1, begin.column + 1
-    in_place = scalar.plain and begin.line == scalar.end.line
+    file, line, column = scalar.source.file, scalar.start.line + 1, scalar.column
     for target, args, kwargs, (start, first), (end, last), numbered, outermost in template.calls:
         first += before[start]
         length = before[end] + last - first
-        span = _new(Span, (file, line, column + first, length)) if in_place else scalar.locate(first, length)
+        span = scalar.locate(first, length) if column is None else _new(Span, (file, line, column + first + 1, length))
         if outermost and out is not None:
             slot, ref = out, refs[out]
         else:
@@ -153,19 +207,19 @@ def _argument(arg: Any, known: list[Arg]) -> Arg:
     return arg  # type: ignore[no-any-return]
 
 
-def _starts(text: Text) -> list[int]:
-    """Where the openings are in a text."""
-    openings = [at for at, character in enumerate(text.shape) if character in (_NAME, _NUMBER)]
-    return [at - number + text.before[number] for number, at in enumerate(openings)]
+def _starts(shape: str, before: list[int]) -> list[int]:
+    """Where the openings are in a text of a shape."""
+    openings = [at for at, character in enumerate(shape) if character in (_NAME, _NUMBER)]
+    return [at - number + before[number] for number, at in enumerate(openings)]
 
 
 class Recording:
     """What is noted while an expression is lowered from which a template is to be made."""
 
-    def __init__(self, lowering: Lowering, scalar: YamlScalar, text: Text) -> None:
+    def __init__(self, lowering: Lowering, scalar: YamlScalar, shape: str, text: Text) -> None:
         self.lowering, self.text = lowering, text
-        self.column = scalar.start.column + 1
-        self.starts = _starts(text)
+        self.column = (scalar.column or 0) + 1
+        self.starts = _starts(shape, text.before)
         self.places: dict[int, int] = {}
         """Where names and numbers stand, by the identity of the arguments that they became."""
         self.kept: list[Arg] = []

@@ -93,6 +93,17 @@ class YamlScalar:
         return not self.style and self.end.index - self.start.index == len(self.text)
 
     @property
+    def column(self) -> int | None:
+        """Where `text` begins in its line, counted from 0; None where it does not stand there as it is."""
+        start, end = self.start, self.end
+        if start.line != end.line:
+            return None
+        longer = end.index - start.index - len(self.text)
+        if not self.style:
+            return start.column if longer == 0 else None
+        return start.column + 1 if longer == 2 and self.style in "'\"" else None
+
+    @property
     def span(self) -> Span:
         """The place of what was written, up to the end of its first line."""
         return _span(self)
@@ -103,9 +114,9 @@ class YamlScalar:
         >>> read("y: a + b", "s.yaml").root.get("y").locate(4)
         Span(file='s.yaml', line=1, column=8, length=1)
         """
-        start = self.start
-        if self.plain and start.line == self.end.line:
-            return Span(self.source.file, start.line + 1, start.column + offset + 1, length)
+        column = self.column
+        if column is not None:
+            return Span(self.source.file, self.start.line + 1, column + offset + 1, length)
         from gradcli.spec.places import places
 
         found = places(self)
