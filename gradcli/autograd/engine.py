@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.grad_fn import AccumulateGrad, Edge, GradFn
-from gradcli.autograd.saved import environment
+from gradcli.autograd.saved import raw, recorded
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.ops import operators
 from gradcli.ops.reduction import sum_to_size
+from gradcli.progress import WATCHED
 
 Node = GradFn | AccumulateGrad
 Root = tuple[Edge, Any]
@@ -41,7 +42,7 @@ def run(
         one_pass = Pass(keep, record, needed, targets, None if accumulate else wanted)
         for (node, output), g in roots:
             if needed is None or node in needed or node in targets:
-                one_pass.bring(node, output, conform(g, *node.meta[output]))  # type: ignore[union-attr, arg-type]
+                one_pass.bring(node, output, g)  # type: ignore[arg-type]
         one_pass.run()
         return [one_pass.found.get(edge) for edge in wanted or ()]
 
@@ -71,37 +72,41 @@ class Pass:
             if type(node) is GradFn:
                 heappush(self.latest, (-node.sequence, node))
         if g is not None:
-            slots[output] = g if slots[output] is None else slots[output] + g
+            shape, dtype = node.meta[output]
+            if g.shape != shape or g.dtype is not dtype:
+                g = conform(g, shape, dtype)
+            before = slots[output]
+            slots[output] = g if before is None else before + g
 
     def run(self) -> None:
         """Run all nodes that are reached, the latest first, then the leaves."""
-        needed, latest, node = self.needed, self.latest, None
+        needed, targets, latest, reached, bring = self.needed, self.targets, self.latest, self.reached, self.bring
+        keep, record, node = self.keep, self.record, None
+        self._watch()
         try:
             while latest:
                 node = heappop(latest)[1]
-                g = self.reached.pop(node)
+                g = reached.pop(node)
                 if node.retained or needed is not None:
                     self.note(node, g)
-                if needed is None or node in needed:
-                    self.follow(node, g)
-                    if not self.keep:
-                        node.free()
+                    if needed is not None and node not in needed:
+                        continue
+                for (following, output), cotangent in zip(node.edges, _cotangents(node, g, record), strict=True):
+                    if following is not None and (needed is None or following in needed or following in targets):
+                        bring(following, output, cotangent)
+                if not keep and node.plan.saves_tensors:
+                    node.saved = None
         except Exception:
             self._finish(set(_below([node, *(pending for _, pending in latest)])))
             raise
         self._finish(set())
 
-    def follow(self, node: GradFn, g: Cotangents) -> None:
-        """Bring the cotangents of a node's inputs to where they belong."""
-        needed, targets = self.needed, self.targets
-        for (following, output), cotangent in zip(node.edges, _cotangents(node, g, self.record), strict=True):
-            if following is None or not (needed is None or following in needed or following in targets):
-                continue
-            if cotangent is not None:
-                shape, dtype = following.meta[output]
-                if cotangent.shape != shape or cotangent.dtype is not dtype:
-                    cotangent = conform(cotangent, shape, dtype)
-            self.bring(following, output, cotangent)
+    def _watch(self) -> None:
+        """Say how many nodes there are at most and how many are done, where somebody watches: nodes are numbered."""
+        progress, latest = WATCHED.get(), self.latest
+        if progress is not None and latest:
+            first, origin = -latest[0][0], progress.origin
+            progress.begin("backward", "nodes", first - origin, lambda: first + next((at for at, _ in latest[:1]), -origin))
 
     def _finish(self, pending: set[Any]) -> None:
         """Note the leaves that no pending node can reach any more."""
@@ -123,7 +128,7 @@ class Pass:
 
 def _cotangents(node: GradFn, g: Cotangents, record: bool) -> Sequence[Any]:
     """Return one cotangent per edge (None: undefined)."""
-    op = node.op
+    op, plan, saved = node.op, node.plan, node.saved
     several = op.outputs is not None or len(g) > 1
     if g[0] is None and (not several or all(item is None for item in g)):
         return [None] * len(node.edges)
@@ -131,9 +136,14 @@ def _cotangents(node: GradFn, g: Cotangents, record: bool) -> Sequence[Any]:
         g = [
             np.zeros(shape, dtype) if item is None else item for item, (shape, dtype) in zip(g, node.meta, strict=True)
         ]
-    known = environment(node, tuple(g) if several else g[0], record)
+    known: list[Any] = [tuple(g) if several else g[0]]
+    if saved or saved is None:
+        known += recorded(node) if record else raw(node)
+    if plan.one_each:
+        found = [formula(*[known[i] for i in indices]) for _, formula, indices in plan.formulas]
+        return found if node.layout is None else _flatten(found, node.layout)
     results: list[Any] = [None] * len(op.differentiable)
-    for inputs, formula, indices in node.plan.formulas:
+    for inputs, formula, indices in plan.formulas:
         value = formula(*[known[i] for i in indices])
         if len(inputs) == 1:
             results[inputs[0]] = value

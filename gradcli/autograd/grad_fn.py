@@ -17,6 +17,11 @@ NO_EDGE: Edge = (None, 0)
 _sequence = count()
 
 
+def next_sequence() -> int:
+    """Return the number that the next node would have had; that one is left out."""
+    return next(_sequence)
+
+
 class GradFn:
     """The node that an op leaves behind: its edges to the inputs' nodes and what its formulas need.
 

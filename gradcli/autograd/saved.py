@@ -17,19 +17,20 @@ FREED = (
 )
 
 
-def environment(node: GradFn, g: Any, recording: bool) -> list[Any]:
-    """Return what the formulas' parameters stand for: g, then the saved values (Tensors while recording).
-
-    Raises AutogradError where an earlier pass has freed them.
-    """
+def raw(node: GradFn) -> list[Any]:
+    """Return the saved values as data; raise AutogradError where an earlier pass has freed them."""
     saved = node.saved
     if saved is None:
         raise AutogradError(FREED, code="GC402", hint="write retain_graph: true on the earlier backward step")
-    if recording:
-        kinds = [kind for kind, _ in node.plan.saved]
-        read = [_results(v, node) if kind == "out" else _as_tensor(v) for kind, v in zip(kinds, saved, strict=True)]
-        return [g, *read]
-    return [g, *[v.data if type(v) is Tensor else v if type(v) in RAW else _as_raw(v) for v in saved]]
+    return [v.data if type(v) is Tensor else v if type(v) in RAW else _as_raw(v) for v in saved]
+
+
+def recorded(node: GradFn) -> list[Any]:
+    """Return the saved values as Tensors, for a pass that is recorded; raise AutogradError where they are freed."""
+    if node.saved is None:
+        raw(node)
+    kinds = [kind for kind, _ in node.plan.saved]
+    return [_results(v, node) if kind == "out" else _as_tensor(v) for kind, v in zip(kinds, node.saved, strict=True)]
 
 
 def _as_raw(value: Any) -> Any:

@@ -32,8 +32,10 @@ def command(
     """Say all that is wrong with specs: syntax, names, ops, cycles, shapes and dtypes. Nothing is evaluated."""
     from gradcli.api.checking import check
     from gradcli.api.spec import Options
+    from gradcli.cli.waiting import waiting
 
-    found = check(specs, Options(allow_path=allow_path or ()))
+    with waiting(specs, quiet, color):
+        found = check(specs, Options(allow_path=allow_path or ()))
     if form is Format.json:
         from gradcli.render.json import render_check
 

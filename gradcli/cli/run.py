@@ -113,12 +113,14 @@ def _run(
     """Run one spec and print it; return its exit code."""
     from gradcli.api.run import evaluate
     from gradcli.api.spec import load
+    from gradcli.cli.waiting import waiting
     from gradcli.errors import SpecError
     from gradcli.report.collect import run_report
     from gradcli.report.run import RunReport
 
     try:
-        evaluation = evaluate(load(path, options), limits=limits, steps=not no_grad)  # type: ignore[arg-type]
+        with waiting([path], quiet, look.color):
+            evaluation = evaluate(load(path, options), limits=limits, steps=not no_grad)  # type: ignore[arg-type]
         found = run_report(evaluation, path, parts=everything)
         chosen = [] if select is None else _selected(run_report(evaluation, path, parts=True), select)
     except SpecError as error:

@@ -6,13 +6,15 @@ of recursion is the nesting of blocks in the spec, which the loader limits; a ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from gradcli.autograd import higher  # noqa: F401 - declares autograd.grad
+from gradcli.autograd.grad_fn import next_sequence
 from gradcli.autograd.plan import Tape, taping
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.errors import AutogradError, BindError, LimitError, OpError, SpecError
@@ -42,6 +44,7 @@ from gradcli.graph.settings import Limits as Limits
 from gradcli.graph.settings import check_memory, settings
 from gradcli.ops import operators
 from gradcli.ops._promotion import as_dtype
+from gradcli.progress import WATCHED, follow
 from gradcli.source.span import Span
 from gradcli.types.dtype import DEFAULT, is_differentiable
 
@@ -81,6 +84,8 @@ class Evaluation:
 
 
 LEAF = "leaf"
+MANY_TURNS = 1000
+"""The turns of a loop from which on it is said how many of them are done."""
 _NOTHING: dict[str, Any] = {}
 
 
@@ -107,7 +112,7 @@ class Evaluator:
             return arg.value
         return _PACKERS[arg.kind]([self.read(item) for item in arg.items])
 
-    def run(self, statements: Sequence[Statement]) -> None:
+    def run(self, statements: Iterable[Statement]) -> None:
         """Run statements in order; raise SpecError at the place of the one that fails."""
         methods = self.METHODS
         for statement in statements:
@@ -198,8 +203,9 @@ class Evaluator:
             value = self.form(carried.initial, carried=True)
             self.slots[carried.inside] = value
             self.made[carried.inside] = self._made_by(carried.initial)
-        turns = self._turns(s)
-        for items in turns:
+        progress = WATCHED.get()
+        around = progress.now if progress else None
+        for items in self._turns(s):
             self._count_turn(s)
             for slot, item in zip(s.targets, items, strict=True):
                 self.slots[slot], self.made[slot] = item, LEAF
@@ -207,6 +213,8 @@ class Evaluator:
             self._next_turn(s)
         for carried in s.carry:
             self._assign(carried.outside, Ref(carried.inside))
+        if progress and around:
+            progress.now = around
 
     def _made_by(self, form: TensorForm) -> str | None:
         result = form.source.result if isinstance(form.source, Block) else None
@@ -233,7 +241,7 @@ class Evaluator:
             if not isinstance(over, int) or isinstance(over, bool):
                 raise BindError(f"repeat takes a whole number, not {_describe(over)}", code="GC210")
             over = range(over)
-        for item in rows(over):
+        for item in follow("evaluating", "turns", rows(over), MANY_TURNS):
             yield (item,) * len(s.targets) if len(s.targets) < 2 else unpacked(item, len(s.targets))
 
     def _count_turn(self, s: Loop) -> None:
@@ -291,7 +299,7 @@ class Evaluator:
 
     def _new_leaf(self, data: Any, requires_grad: bool, form: TensorForm) -> Tensor:
         try:
-            return Tensor(data, requires_grad)
+            return Tensor(data if data.ndim else data[()], requires_grad)  # NumPy computes faster with its scalars
         except AutogradError as error:
             error.hint = f"this tensor is {data.dtype}: write `dtype: float32`, or declare it in inputs"
             raise located(error, form.span) from error
@@ -374,13 +382,16 @@ def evaluate(
     limits = limits or Limits()
     evaluator = Evaluator(graph, limits)
     done = Evaluation(graph, evaluator.slots, evaluator.made)
-    with settings(graph, limits), taping(tape):
+    with settings(graph, limits), taping(tape) if tape is not None else nullcontext():
+        progress = WATCHED.get()
+        if progress is not None:
+            progress.origin = next_sequence()
         try:
             check_memory(limits)
             with recording(False):
                 for leaf in graph.leaves:
                     evaluator.leaf(leaf, overrides, tape)
-            evaluator.run(graph.statements)
+            evaluator.run(follow("evaluating", "ops", graph.statements))
             for step in graph.steps:
                 if not steps:
                     compute_outputs(evaluator, step)

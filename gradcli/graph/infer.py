@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gradcli.autograd.backward import check_roots
@@ -28,6 +28,7 @@ from gradcli.graph.settings import Limits, settings
 from gradcli.graph.symbol import Symbol
 from gradcli.ops import registry
 from gradcli.ops._budget import BUDGET, Budget, resident_bytes
+from gradcli.progress import follow
 from gradcli.source.diagnostic import Diagnostic
 
 ALLOWANCE = 64 << 20
@@ -64,7 +65,7 @@ class Inference(Evaluator):
         for leaf in self.graph.leaves:
             if self.slots[leaf.slot] is None:
                 self.slots[leaf.slot] = Symbol(None)
-        self.run(self.graph.statements)
+        self.run(follow("checking", "ops", self.graph.statements))
         for step in self.graph.steps:
             if isinstance(step, BackwardStep):
                 self._step(step)
@@ -89,7 +90,7 @@ class Inference(Evaluator):
         """Keep the findings of an error, limits aside, which only an evaluation can exceed."""
         self.found.extend(d for d in error.diagnostics if not d.code.startswith("GC9") and d not in self.found)
 
-    def run(self, statements: Sequence[Statement]) -> None:
+    def run(self, statements: Iterable[Statement]) -> None:
         """Infer statements in order; what fails is noted and unknown."""
         for statement in statements:
             try:

@@ -30,12 +30,13 @@ class Plan:
     """What one call of an op saves for backward, and how each formula finds it again.
 
     `saved` are (kind, index) with kind value, out, shape, dtype or needs; `formulas` are (which differentiable parameters,
-    formula, indices into (g, *saved)).
+    formula, indices into (g, *saved)); `one_each` says that there is one for each of these parameters, in their order.
     """
 
     saved: tuple[tuple[str, Any], ...]
     formulas: tuple[tuple[tuple[int, ...], Formula, tuple[int, ...]], ...]
     saves_tensors: bool
+    one_each: bool
 
 
 class Op:
@@ -48,6 +49,7 @@ class Op:
     shape: raises PyTorch's error where the values do not fit, and returns the output's shape(s)
     dtype: the output's dtype where it is not the first tensor's after promotion: a name or a function of the values
     outputs, constant: names of several results, and those of them that have no derivative
+    by_type: whether scalars' types alone say how they are promoted and that they fit, as `settled` remembers
     zeros: whether unused outputs' cotangents are zeros in the formulas (else None)
     """
 
@@ -55,6 +57,7 @@ class Op:
         "_positional",
         "_signature",
         "_tensors",
+        "by_type",
         "constant",
         "defaults",
         "differentiable",
@@ -71,6 +74,7 @@ class Op:
         "plans",
         "promote",
         "samples",
+        "settled",
         "shape",
         "text",
         "view",
@@ -89,7 +93,8 @@ class Op:
         self.text, self.promote, self.shape, self.dtype = signature, promote, shape, dtype
         self.outputs, self.constant, self.zeros = tuple(outputs) if outputs else None, frozenset(constant), zeros
         self.latex, self.samples, self.notes = latex, samples, notes
-        self.elementwise = self.view = False
+        self.elementwise = self.view = self.by_type = False
+        self.settled: set[tuple[type, ...]] = set()
         code = kernel.__code__
         self.params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.keyword_from = code.co_argcount
@@ -277,7 +282,8 @@ def _make_plan(op: Op, needs: tuple[bool, ...]) -> Plan:
             formulas.append((inputs, formula, indices))
     tensors = set(op.tensor_params)
     saves_tensors = any(kind == "out" or (kind == "value" and at in tensors) for kind, at in slots)
-    return Plan(tuple(slots), tuple(formulas), saves_tensors)
+    one_each = [inputs for inputs, _, _ in formulas] == [(k,) for k in range(len(op.differentiable))]
+    return Plan(tuple(slots), tuple(formulas), saves_tensors, one_each)
 
 
 def _saved(op: Op, word: str, needs: tuple[bool, ...]) -> tuple[str, Any]:

@@ -24,6 +24,7 @@ from yaml.events import (
 )
 
 from gradcli.errors import SpecError
+from gradcli.progress import WATCHED
 from gradcli.source.diagnostic import Diagnostic
 from gradcli.source.span import Span
 from gradcli.spec.yaml_nodes import (
@@ -185,6 +186,9 @@ class _Composer:
 
     def compose(self) -> Yaml:
         items: list[Yaml] = []
+        progress = WATCHED.get()
+        if progress is not None:
+            progress.begin("reading", "values", None, lambda: self.count)
         try:
             items = self.follow(LOADER(self.source.text).get_event)
         except _PARSER_ERRORS as error:

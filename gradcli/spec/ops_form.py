@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gradcli.graph.graph import Alias, Arg, Mark, Pack, Ref, Statement, Unpack
 from gradcli.graph.order import order
+from gradcli.progress import follow
 from gradcli.source.span import Span
 from gradcli.spec import control
 from gradcli.spec.call_form import lower_call
@@ -155,9 +156,14 @@ class OpsForm:
             from gradcli.spec.templates import Templates
 
             self.reading.templates = Templates()
-        for op in level.ops:
+        for op in follow("reading", "ops", level.ops) if level.listed else level.ops:
             start = len(values)
-            self._lower(op)
+            if op.parts is None:
+                self._lower_values(op)
+            elif isinstance(op.parts, LoopParts):
+                control.lower_loop(self, op, op.parts)
+            else:
+                control.lower_branch(self, op, op.parts)
             if level.listed and op.parts is None:
                 self.reading.parts[op.name] = range(start, len(values))
         index = {slot: at for at, op in enumerate(level.ops) for slot in op.slots}
@@ -173,15 +179,9 @@ class OpsForm:
         lowering.statements = op.statements
         return lowering
 
-    def _lower(self, op: Op) -> None:
-        if isinstance(op.parts, LoopParts):
-            control.lower_loop(self, op, op.parts)
-        elif isinstance(op.parts, BranchParts):
-            control.lower_branch(self, op, op.parts)
-        elif op.form != "broken":
-            self._lower_values(op)
-
     def _lower_values(self, op: Op) -> None:
+        if op.form == "broken":
+            return
         several = len(op.slots) > 1
         out = self.reading.slot("", "part", op.span) if several else op.slots[0]
         lowering = self.lowering(op)
