@@ -14,6 +14,7 @@ from gradcli.errors import AutogradError
 from gradcli.ops import operators
 from gradcli.ops._budget import allow
 from gradcli.ops._op import RAW, TAPE, Op, Plan
+from gradcli.ops._promotion import SCALARS
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -188,17 +189,15 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
     raws: Sequence[Any] = [
         value.data if type(value) is Tensor else value if type(value) in RAW else detached(value) for value in values
     ]
-    promote, rule = op.promote, op.shape
-    if promote is not None:
-        raws = promote(op, raws)
-    if rule is not None and (shape := rule(*raws)):
-        allow(shape)
+    if not op.by_type or tuple(map(type, raws)) not in op.settled:
+        raws = _settled(op, raws)
     tape = TAPE.get()
     result = op.run(raws) if tape is None else tape.run(op, raws)
+    recorded = _recording.get()
     kept = False
-    if op.differentiable and (op.view or _recording.get()):
+    if op.differentiable and (recorded or op.view):
         edges, needs, layout = _edges(op, values)
-        if True in needs and _recording.get():
+        if recorded and True in needs:
             plan = op.plans.get(needs) or op.plan(needs)
             saved = _saved(plan, values, raws, result)
             if op.outputs is None and type(result) is not tuple and type(result) is not list:
@@ -210,6 +209,20 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
     if op.outputs is None and type(result) not in (list, tuple):
         return Tensor(result, kept)
     return tuple(Tensor(item, kept) for item in result)
+
+
+def _settled(op: Op, raws: Sequence[Any]) -> Sequence[Any]:
+    """Return the values in one compute dtype, once their shapes fit and the budget allows the result.
+
+    Where an op judges by types alone, scalars of types that needed no change are not looked at again.
+    """
+    promoted = raws if op.promote is None else op.promote(op, raws)
+    shape = op.shape(*promoted) if op.shape is not None else None
+    if shape:
+        allow(shape)
+    elif op.by_type and shape == () and promoted is raws and all(type(raw) in SCALARS for raw in raws):
+        op.settled.add(tuple(map(type, raws)))
+    return promoted
 
 
 _Edges = tuple[tuple[Edge, ...], tuple[bool, ...], list[int | None] | None]

@@ -107,13 +107,15 @@ def elementwise(
 ) -> Op:  # fmt: skip
     """Declare an op that maps elements to elements of the broadcast shape; integers become the default floating dtype.
 
-    `promote=same` keeps integers; `takes=(kernel, kinds)` refuses dtypes of other kinds in that kernel's name.
+    `promote=same` keeps integers; `takes=(kernel, kinds)` refuses dtypes of other kinds in that kernel's name; `by_type` says
+    that another shape rule looks at types and shapes only.
     """
     shape = record.pop("shape", broadcast_rule)
+    by_type = record.pop("by_type", shape is broadcast_rule and promote in (None, same, floating))
     takes = record.pop("takes", None)
     shape = taking(*takes, shape) if takes else shape
     declared = op(name, kernel, latex=latex, vjp=vjp, promote=promote, shape=shape, names=names, **record)
-    declared.elementwise = True
+    declared.elementwise, declared.by_type = True, by_type
     return declared
 
 

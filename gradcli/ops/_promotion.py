@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gradcli.ops._op import Op
 
 NUMBERS = frozenset((bool, int, float, complex))
+SCALARS = NUMBERS | {type(None), *(np.dtype(name).type for name in BY_NAME)}
+"""The types of what has no dimensions, and None."""
 RAW.update((np.ndarray, *(np.dtype(name).type for name in BY_NAME)))
 _NAMES = {np.dtype(name): name for name in BY_NAME}
 _DTYPES = {name: np.dtype(name) for name in BY_NAME}

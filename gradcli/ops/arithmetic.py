@@ -72,25 +72,25 @@ def _no_bool_negation(x: Any) -> Any:
 
 add = elementwise(
     "add", "x + y", lambda x, y, *, alpha=1: x + y if alpha == 1 else _added(x, y, alpha), promote=same, signature=ALPHA,
-    shape=_whole_alpha,
+    shape=_whole_alpha, by_type=True,
     vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha.conjugate()),
     samples=(
         *pairs(), sample(real(2), real(2), alpha=2), ErrorSample((real(2), real(3)), "must match the size of tensor b")
     ),
 )  # fmt: skip
 sub = elementwise(
-    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, shape=_whole_alpha,
+    "sub", "x - y", lambda x, y, *, alpha=1: x - _times(y, alpha), promote=_not_bool, shape=_whole_alpha, by_type=True,
     signature=ALPHA,
     vjp=dict(x=lambda g: g, y=lambda g, alpha: -_times(g, alpha.conjugate())), samples=pairs(),
     names="torch Tensor " + aliases("subtract"),
 )  # fmt: skip
 rsub = elementwise(
-    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha,
+    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha, by_type=True,
     signature="(input: Tensor, other: Tensor, *, alpha: Scalar=1)",
     vjp=dict(x=lambda g, alpha: -_times(g, alpha.conjugate()), y=lambda g: g), samples=pairs(),
 )  # fmt: skip
 rsub_scalar = elementwise(
-    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha,
+    "rsub", "y - x", lambda x, y, *, alpha=1: y - _times(x, alpha), promote=_not_bool, shape=_whole_alpha, by_type=True,
     grad_fn="RsubBackward1", signature="(input: Tensor, other: Tensor|Scalar, *, alpha: Scalar=1)",
     vjp=dict(x=lambda g, alpha: -_times(g, alpha.conjugate())), samples=(sample(real(2), 1.5),),
 )  # fmt: skip

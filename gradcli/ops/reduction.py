@@ -400,5 +400,7 @@ def sum_to_size(x: Any, size: Shape) -> Any:
     dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(size) if n == 1 and x.shape[i + extra] != 1)
     if extra < 0 or any(n not in (1, x.shape[i + extra]) for i, n in enumerate(size)):
         raise ShapeError(f"size {{{list(size)}}} is not expandable to size {{{list(x.shape)}}}.")
+    if type(x) is np.ndarray and x.dtype.kind in "fc":
+        return _sum(x, dims, True).reshape(size) if dims else x
     summed = sum_(x, dims, True) if dims else x
     return rearrange.view(summed, size) if extra else summed
