@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradcli.cli.options import ALLOW, COLOR, QUIET, SPECS, Color
-from gradcli.cli.streams import report, write
+from gradcli.cli.streams import report, watched, write
 
 EXAMPLE = "Example: gradcli check specs/**/*.yaml --format json"
 
@@ -32,9 +32,8 @@ def command(
     """Say all that is wrong with specs: syntax, names, ops, cycles, shapes and dtypes. Nothing is evaluated."""
     from gradcli.api.checking import check
     from gradcli.api.spec import Options
-    from gradcli.cli.waiting import waiting
 
-    with waiting(specs, quiet, color):
+    with watched(specs, quiet, color):
         found = check(specs, Options(allow_path=allow_path or ()))
     if form is Format.json:
         from gradcli.render.json import render_check

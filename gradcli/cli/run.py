@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gradcli.cli.options import ALLOW, COLOR, MAX_STEPS, MEMORY, QUIET, SPECS, STEPS, Color, parse_settings, parse_size
-from gradcli.cli.streams import report, use_color, width, write
+from gradcli.cli.streams import report, use_color, watched, width, write
 
 if TYPE_CHECKING:
     from gradcli.report.run import RunReport
@@ -113,13 +113,12 @@ def _run(
     """Run one spec and print it; return its exit code."""
     from gradcli.api.run import evaluate
     from gradcli.api.spec import load
-    from gradcli.cli.waiting import waiting
     from gradcli.errors import SpecError
     from gradcli.report.collect import run_report
     from gradcli.report.run import RunReport
 
     try:
-        with waiting([path], quiet, look.color):
+        with watched([path], quiet, look.color):
             evaluation = evaluate(load(path, options), limits=limits, steps=not no_grad)  # type: ignore[arg-type]
         found = run_report(evaluation, path, parts=everything)
         chosen = [] if select is None else _selected(run_report(evaluation, path, parts=True), select)

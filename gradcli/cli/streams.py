@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 from gradcli.cli.options import Color
@@ -24,6 +25,16 @@ def use_color(stream: TextIO, choice: Color) -> bool:
     if choice is not Color.auto:
         return choice is Color.always
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def watched(specs: Iterable[str], quiet: bool, color: Color) -> AbstractContextManager[None]:
+    """Return what shows on a terminal how far the work inside is; it disturbs nobody who types a spec."""
+    typed = "-" in specs and sys.stdin.isatty()
+    if quiet or typed or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return nullcontext()
+    from gradcli.cli.waiting import waiting
+
+    return waiting(use_color(sys.stderr, color))
 
 
 def width(stream: TextIO) -> int | None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
-from gradcli.cli.options import Color
-from gradcli.cli.streams import use_color
 from gradcli.progress import WATCHED, Progress
 
 DELAY = 1.0
@@ -19,12 +16,9 @@ INTERVAL = 0.25
 
 
 @contextmanager
-def waiting(specs: Iterable[str], quiet: bool, color: Color) -> Iterator[None]:
-    """Show how far the work inside is, on standard error and only if that is a terminal; then nothing of it is left."""
-    if quiet or not _is_shown(specs):
-        yield
-        return
-    watcher = Watcher(Progress(), use_color(sys.stderr, color))
+def waiting(colored: bool) -> Iterator[None]:
+    """Show how far the work inside is, on the terminal of standard error; then nothing of it is left."""
+    watcher = Watcher(Progress(), colored)
     token = WATCHED.set(watcher.progress)
     watcher.start()
     try:
@@ -32,12 +26,6 @@ def waiting(specs: Iterable[str], quiet: bool, color: Color) -> Iterator[None]:
     finally:
         WATCHED.reset(token)
         watcher.stop()
-
-
-def _is_shown(specs: Iterable[str]) -> bool:
-    """Return whether a bar can be drawn, and disturbs nobody who types a spec."""
-    typed = "-" in specs and sys.stdin.isatty()
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not typed
 
 
 class Watcher(Thread):
