@@ -12,7 +12,7 @@ from gradcli.autograd.uses import Uses
 from gradcli.ops.slicing import select
 
 MOST_ELEMENTS = 1 << 19
-"""A stack is not made larger, so that plans of long recurrences need little more memory than what they stack."""
+"""Stacks for small results are not made larger, so that plans of long recurrences need little more memory."""
 
 
 class Stacks:

@@ -121,21 +121,22 @@ def _sum(root: Call, addends: Sequence[Traced], uses: Uses) -> Sum | None:
             rest.append(addend)
         else:
             kinds[term.kind].append(term)
-    groups = [group for terms in kinds.values() for group in _groups(terms)]
+    most = max(MOST_ELEMENTS, 2 * root.results[0].size)
+    groups = [group for terms in kinds.values() for group in _groups(terms, most)]
     totals = [group for group in groups if len(group) >= FEWEST]
     rest += [term.addend for group in groups if len(group) < FEWEST for term in group]
     return Sum(root, totals, rest, len(totals) + len(rest)) if totals else None
 
 
-def _groups(terms: Sequence[Term]) -> Iterator[list[Term]]:
-    """Yield terms in groups whose stacks are not too large; in each, what came last stands first.
+def _groups(terms: Sequence[Term], most: int) -> Iterator[list[Term]]:
+    """Yield terms in groups whose stacks have at most so many elements; in each, what came last stands first.
 
     Backward passes go back in time, so that is the order of time.
     """
     group: list[Term] = []
     size = 0
     for term in terms:
-        if group and size + term.size > MOST_ELEMENTS:
+        if group and size + term.size > most:
             yield group[::-1]
             group, size = [], 0
         group.append(term)

@@ -129,6 +129,14 @@ def test_stacks_have_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(call.function is np.add for call in after) == 4
 
 
+def test_sums_of_large_arrays_have_larger_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stacks may be twice as large as the sum, however large that is."""
+    monkeypatch.setattr(totals, "MOST_ELEMENTS", 1)
+    tape, xs = inputs(12, 1, 3)
+    after = rewritten(tape, [added(products(xs, tape.input("w", np.ones((3, 4), np.float32)))).slot])
+    assert sorted(len(call.args) for call in after if len(call.args) > 2) == [6, 6, 6, 6]
+
+
 def test_rows_of_one_array_are_not_copied() -> None:
     """Steps of one input, in the order of time, are a stack already."""
     tape = Tape()
