@@ -16,6 +16,7 @@ from gradcli.autograd.grad_fn import AccumulateGrad, Edge, GradFn
 from gradcli.autograd.saved import raw, recorded
 from gradcli.autograd.tensor import Tensor, recording
 from gradcli.ops import operators
+from gradcli.ops._op import RAW
 from gradcli.ops.reduction import sum_to_size
 from gradcli.progress import WATCHED
 
@@ -42,7 +43,7 @@ def run(
         one_pass = Pass(keep, record, needed, targets, None if accumulate else wanted)
         for (node, output), g in roots:
             if needed is None or node in needed or node in targets:
-                one_pass.bring(node, output, g)  # type: ignore[arg-type]
+                one_pass.start(node, output, g)  # type: ignore[arg-type]
         one_pass.run()
         return [one_pass.found.get(edge) for edge in wanted or ()]
 
@@ -64,23 +65,17 @@ class Pass:
         self.latest: list[tuple[int, GradFn]] = []
         self.found: dict[Edge, Any] = {}
 
-    def bring(self, node: Node, output: int, g: Any) -> None:
-        """Sum a cotangent (None: undefined) into those of a node's output."""
+    def start(self, node: Node, output: int, g: Any) -> None:
+        """Begin with a cotangent of a root's output."""
         slots = self.reached.get(node)
         if slots is None:
-            slots = self.reached[node] = [None] * len(node.meta)
-            if type(node) is GradFn:
-                heappush(self.latest, (-node.sequence, node))
-        if g is not None:
-            shape, dtype = node.meta[output]
-            if g.shape != shape or g.dtype is not dtype:
-                g = conform(g, shape, dtype)
-            before = slots[output]
-            slots[output] = g if before is None else before + g
+            slots = self._reach(node)
+        g = conform(g, *node.meta[output])
+        slots[output] = g if slots[output] is None else slots[output] + g
 
     def run(self) -> None:
         """Run all nodes that are reached, the latest first, then the leaves."""
-        needed, targets, latest, reached, bring = self.needed, self.targets, self.latest, self.reached, self.bring
+        needed, targets, latest, reached = self.needed, self.targets, self.latest, self.reached
         keep, record, node = self.keep, self.record, None
         self._watch()
         try:
@@ -92,14 +87,30 @@ class Pass:
                     if needed is not None and node not in needed:
                         continue
                 for (following, output), cotangent in zip(node.edges, _cotangents(node, g, record), strict=True):
-                    if following is not None and (needed is None or following in needed or following in targets):
-                        bring(following, output, cotangent)
-                if not keep and node.plan.saves_tensors:
-                    node.saved = None
+                    if following is None or not (needed is None or following in needed or following in targets):
+                        continue
+                    slots = reached.get(following)
+                    if slots is None:
+                        slots = self._reach(following)
+                    if cotangent is not None:
+                        shape, dtype = following.meta[output]
+                        if cotangent.shape != shape or cotangent.dtype is not dtype:
+                            cotangent = conform(cotangent, shape, dtype)
+                        before = slots[output]
+                        slots[output] = cotangent if before is None else before + cotangent
+                if not keep:
+                    node.free()
         except Exception:
             self._finish(set(_below([node, *(pending for _, pending in latest)])))
             raise
         self._finish(set())
+
+    def _reach(self, node: Node) -> Cotangents:
+        """Return the empty places for the cotangents of a node that is reached for the first time."""
+        if type(node) is GradFn:
+            heappush(self.latest, (-node.sequence, node))
+        slots = self.reached[node] = [None] * len(node.meta)
+        return slots
 
     def _watch(self) -> None:
         """Say how many nodes there are at most and how many are done, where somebody watches: nodes are numbered."""
@@ -137,8 +148,10 @@ def _cotangents(node: GradFn, g: Cotangents, record: bool) -> Sequence[Any]:
             np.zeros(shape, dtype) if item is None else item for item, (shape, dtype) in zip(g, node.meta, strict=True)
         ]
     known: list[Any] = [tuple(g) if several else g[0]]
-    if saved or saved is None:
-        known += recorded(node) if record else raw(node)
+    if record or saved is None:
+        known += recorded(node)
+    elif saved:
+        known += [v.data if type(v) is Tensor else v if type(v) in RAW else raw(v) for v in saved]
     if plan.one_each:
         found = [formula(*[known[i] for i in indices]) for _, formula, indices in plan.formulas]
         return found if node.layout is None else _flatten(found, node.layout)

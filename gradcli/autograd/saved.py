@@ -7,7 +7,6 @@ from typing import Any
 from gradcli.autograd.grad_fn import Cast, GradFn
 from gradcli.autograd.tensor import Tensor
 from gradcli.errors import AutogradError
-from gradcli.ops._op import RAW
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -17,28 +16,21 @@ FREED = (
 )
 
 
-def raw(node: GradFn) -> list[Any]:
-    """Return the saved values as data; raise AutogradError where an earlier pass has freed them."""
-    saved = node.saved
-    if saved is None:
-        raise AutogradError(FREED, code="GC402", hint="write retain_graph: true on the earlier backward step")
-    return [v.data if type(v) is Tensor else v if type(v) in RAW else _as_raw(v) for v in saved]
-
-
 def recorded(node: GradFn) -> list[Any]:
     """Return the saved values as Tensors, for a pass that is recorded; raise AutogradError where they are freed."""
     if node.saved is None:
-        raw(node)
+        raise AutogradError(FREED, code="GC402", hint="write retain_graph: true on the earlier backward step")
     kinds = [kind for kind, _ in node.plan.saved]
     return [_results(v, node) if kind == "out" else _as_tensor(v) for kind, v in zip(kinds, node.saved, strict=True)]
 
 
-def _as_raw(value: Any) -> Any:
+def raw(value: Any) -> Any:
+    """Return a saved value as data, for a pass that is not recorded."""
     kind = type(value)
     if kind is Cast:
         return value.raw
     if kind is list:
-        return [_as_raw(item) for item in value]
+        return [raw(item) for item in value]
     return value.data if kind is Tensor else value
 
 

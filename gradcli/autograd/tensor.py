@@ -192,7 +192,7 @@ def apply(op: Op, values: Sequence[Any]) -> Any:
     if not op.by_type or tuple(map(type, raws)) not in op.settled:
         raws = _settled(op, raws)
     tape = TAPE.get()
-    result = op.run(raws) if tape is None else tape.run(op, raws)
+    result = (op.flat or op.flattened())(*raws) if tape is None else tape.run(op, raws)
     recorded = _recording.get()
     kept = False
     if op.differentiable and (recorded or op.view):

@@ -54,7 +54,6 @@ class Op:
     """
 
     __slots__ = (
-        "_positional",
         "_signature",
         "_tensors",
         "by_type",
@@ -63,6 +62,7 @@ class Op:
         "differentiable",
         "dtype",
         "elementwise",
+        "flat",
         "grad_fn",
         "kernel",
         "keyword_from",
@@ -103,7 +103,7 @@ class Op:
         self.differentiable = tuple(i for i, p in enumerate(self.params) if p in derived)
         self._signature: Signature | None = None
         self._tensors: tuple[int, ...] | None = None
-        self._positional: Callable[..., Any] | None = None
+        self.flat: Callable[..., Any] | None = None
         self.plans: dict[tuple[bool, ...], Plan] = {}
         if unknown := derived - set(self.params):
             raise TypeError(f"{name}: vjp names {', '.join(unknown)}; the kernel has {', '.join(self.params)}")
@@ -148,13 +148,13 @@ class Op:
 
     def run(self, values: Sequence[Any]) -> Any:
         """Run the kernel on one raw value per parameter."""
-        return (self._positional or self.positional())(*values)
+        return (self.flat or self.flattened())(*values)
 
-    def positional(self) -> Callable[..., Any]:
-        """Return the kernel as a function that takes its keyword-only parameters by position too."""
-        if self._positional is None:
-            self._positional = _by_position(self.kernel)
-        return self._positional
+    def flattened(self) -> Callable[..., Any]:
+        """Return the kernel as a function that takes its keyword-only parameters by position too, kept in `flat`."""
+        if self.flat is None:
+            self.flat = _by_position(self.kernel)
+        return self.flat
 
     def plan(self, needs: tuple[bool, ...]) -> Plan:
         """Return what to save when these of the differentiable parameters need a gradient."""

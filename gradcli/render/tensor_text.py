@@ -61,10 +61,13 @@ def array_text(array: np.ndarray, options: PrintOptions = TORCH_DEFAULTS, indent
 
 
 def _number_text(number: float, precision: int) -> str:
-    """The text of a floating number that stands alone."""
-    pattern, point = _float_pattern([number] if number and math.isfinite(number) else [], precision)
-    text = pattern.format(number)
-    return text + "." if point and text[-1] not in "fn" else text
+    """The text of a floating number that stands alone, by the rules of `_float_pattern`."""
+    if not number or not math.isfinite(number):
+        return f"{number:.0f}." if number == 0 else f"{number:.0f}"
+    size = abs(number)
+    if size > 1.0e8 or size < 1.0e-4:
+        return f"{number:.{precision}e}"
+    return f"{number:.0f}." if number.is_integer() else f"{number:.{precision}f}"
 
 
 def _suffixes(array: np.ndarray, options: PrintOptions, requires_grad: bool, grad_fn: str | None) -> Iterator[str]:

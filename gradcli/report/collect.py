@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gradcli.ops._promotion import dtype_name
 from gradcli.report.run import BackwardRow, Kind, RunReport, StepRow, TensorRow, ZeroGradRow, number_row
 
 
+@cache
 def op_name(target: str | None) -> str | None:
     """Return the name under which reports show what an Apply did: the shortest that finds the op.
 
@@ -50,13 +52,13 @@ def _listed(graph: Graph, parts: bool) -> Iterable[str]:
 
 def rows(evaluation: Evaluation, names: Iterable[str]) -> Iterator[TensorRow]:
     """Yield a row for every name that was reached; several results are rows of their own, `qr[0]`, `qr[1]`."""
-    graph = evaluation.graph
+    graph, made, slots = evaluation.graph, evaluation.made, evaluation.slots
     for name in names:
         slot = graph.names[name]
-        if evaluation.made[slot] is None:
+        target = made[slot]
+        if target is None:
             continue
-        value, kind = evaluation.slots[slot], graph.values[slot].kind
-        op = op_name(evaluation.made[slot])
+        value, kind, op = slots[slot], graph.values[slot].kind, op_name(target)
         if type(value) in (tuple, list, registry.Results) and any(isinstance(item, Tensor) for item in value):
             for at, item in enumerate(value):
                 yield row(f"{name}[{at}]", kind, op, item)

@@ -10,10 +10,10 @@ from gradcli.spec.reading import Reading
 
 def declare(reading: Reading, scope: Scope, text: str, kind: Kind, span: Span, listed: bool = True) -> tuple[str, int]:
     """Declare a name in a scope: its name as Python reads it, and its slot. `listed` ones are seen in reports."""
-    name = normalized(text)
-    full = scope.full(name)
+    name = text if text.isascii() else normalized(text)
+    full = f"{scope.path}.{name}" if scope.path else name
     slot = reading.slot(full, kind, span)
-    if not (sound(reading, text, name, span) and fresh(reading, scope, name, span)):
+    if (flaw(name) is not None and not sound(reading, text, name, span)) or not fresh(reading, scope, name, span):
         return name, slot
     scope.names[name] = slot
     if listed:

@@ -116,14 +116,14 @@ class OpsForm:
         return "," not in key.text
 
     def _declare_values(self, form: str, key: YamlScalar, node: Yaml, scope: Scope, level: Level, record: bool) -> None:
-        names = _names(key)
+        names = _names(key) if "," in key.text else ((key.text, key.span),)
         slots = tuple([self._declare_value(text, span, scope, level) for text, span in names])
-        level.ops.append(Op(form, self.reading.graph.values[slots[0]].name, node, slots, scope, record, names[0][1]))
+        level.ops.append(Op(form, self.reading.values[slots[0]].name, node, slots, scope, record, names[0][1]))
 
     def _declare_value(self, text: str, span: Span, scope: Scope, level: Level) -> int:
-        name = normalized(text)
-        if scope is not level.scope or name not in level.carried:
+        if not level.carried or scope is not level.scope or normalized(text) not in level.carried:
             return declare(self.reading, scope, text, "op", span, level.listed)[1]
+        name = normalized(text)
         slot = self.reading.slot(scope.full(name), "op", span)
         if name in level.updates:
             self.reading.findings.add("GC203", f"`{scope.full(name)}` is declared twice", span)
@@ -185,7 +185,9 @@ class OpsForm:
         several = len(op.slots) > 1
         out = self.reading.slot("", "part", op.span) if several else op.slots[0]
         lowering = self.lowering(op)
-        arg = self._argument(op, lowering, out)
+        node = op.node
+        text = type(node) is YamlScalar and type(node.value) is str
+        arg = lowering.text(node, out) if text else self._argument(op, lowering, out)  # type: ignore[arg-type]
         if several:
             if isinstance(arg, Pack) and len(arg.items) != len(op.slots):
                 message = f"{len(op.slots)} names for {len(arg.items)} results"
@@ -230,9 +232,7 @@ class OpsForm:
 
 
 def _names(key: YamlScalar) -> list[tuple[str, Span]]:
-    """The names of a key, which are several where an op has several results, each with its place."""
-    if "," not in key.text:
-        return [(key.text, key.span)]
+    """The names of the key of an op with several results, each with its place."""
     names, offset = [], 0
     for piece in key.text.split(","):
         name = piece.strip()
