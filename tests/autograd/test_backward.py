@@ -284,3 +284,16 @@ def test_a_view_that_was_not_recorded_requires_grad_without_a_node() -> None:
     )
     assert [result[f"s.{name}"].requires_grad for name in "vrm"] == [True, True, False]
     assert [result[f"s.{name}"].grad_fn for name in "vrm"] == [None] * 3
+
+
+def test_a_pass_that_fails_leaves_what_was_finished() -> None:
+    """Leaves that nothing still to come could reach have their grad; the others have none of this pass."""
+    done, pending, shared = leaf(2.0), leaf(3.0), leaf(5.0)
+    first = pending * shared
+    backward(first)
+    for x in (pending, shared):
+        x.gradient = None
+    last = done * shared
+    with pytest.raises(AutogradError, match="second time"):
+        passes.backward([first, last], [None, None])
+    assert (done.grad, pending.grad, shared.grad) == (5.0, None, None)
