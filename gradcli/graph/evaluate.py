@@ -205,12 +205,13 @@ class Evaluator:
             self.made[carried.inside] = self._made_by(carried.initial)
         progress = WATCHED.get()
         around = progress.now if progress else None
+        updates = [(c.inside, c.update) for c in s.carry if c.update is not None]
         for items in self._turns(s):
             self._count_turn(s)
             for slot, item in zip(s.targets, items, strict=True):
                 self.slots[slot], self.made[slot] = item, LEAF
             self.run(s.body.statements)
-            self._next_turn(s)
+            self._next_turn(updates)
         for carried in s.carry:
             self._assign(carried.outside, Ref(carried.inside))
         if progress and around:
@@ -220,12 +221,12 @@ class Evaluator:
         result = form.source.result if isinstance(form.source, Block) else None
         return (self.made[result.slot] if isinstance(result, Ref) else None) or LEAF
 
-    def _next_turn(self, s: Loop) -> None:
-        """Let the new values of the carried names take effect together."""
-        new = [(c.inside, c.update) for c in s.carry if c.update is not None]
-        values = [(self.slots[update], self.made[update]) for _, update in new]
-        for (inside, _), (value, made) in zip(new, values, strict=True):
-            self.slots[inside], self.made[inside] = value, made
+    def _next_turn(self, updates: list[tuple[int, int]]) -> None:
+        """Let the new values of the carried names, (slot inside, slot of the next value), take effect together."""
+        slots, made = self.slots, self.made
+        new = [(inside, slots[update], made[update]) for inside, update in updates]
+        for inside, value, by in new:
+            slots[inside], made[inside] = value, by
 
     def _turns(self, s: Loop) -> Iterator[tuple[Any, ...]]:
         """Yield the items of each turn; a `while` yields empty ones as long as its condition holds."""

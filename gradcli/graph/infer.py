@@ -182,7 +182,7 @@ class Inference(Evaluator):
         if s.condition is not None:
             self._truth(s.condition)
         self.run(s.body.statements)
-        self._next_turn(s)
+        self._next_turn([(c.inside, c.update) for c in s.carry if c.update is not None])
         for carried, start in zip(s.carry, before, strict=True):
             self.made[carried.outside] = LEAF
             self.slots[carried.outside] = joined(start, self.slots[carried.inside])
