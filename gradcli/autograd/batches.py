@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.plan import Call, Traced
-from gradcli.autograd.stacks import MOST_ELEMENTS, Stacks
+from gradcli.autograd.stacks import MOST_ELEMENTS, Stacks, matmul
 from gradcli.autograd.uses import Uses
 from gradcli.ops import product, rearrange, slicing, views
 
@@ -105,13 +105,13 @@ def _is_exact(count: int, rows: int, inner: int, columns: int, dtype: str, in_or
     y = draws.standard_normal((inner, columns) if in_order else (columns, inner)).astype(dtype)
     y = y if in_order else y.T
     apart = [np.matmul(one, y) for one in x]
-    return np.array_equal(_product(count, rows)(x.reshape(-1, inner), y), np.stack(apart))
+    return np.array_equal(_product(count, rows, y.size)(x.reshape(-1, inner), y), np.stack(apart))
 
 
-def _product(count: int, rows: int) -> Callable[..., Any]:
-    """Return the function from stacked matrices and a right one to their products."""
-    matmul = np.matmul
-    return lambda x, y: matmul(x, y).reshape(count, rows, -1)
+def _product(count: int, rows: int, size: int) -> Callable[..., Any]:
+    """Return the function from stacked matrices and a right one of this size to their products."""
+    multiply = matmul(count * rows * size)
+    return lambda x, y: multiply(x, y).reshape(count, rows, -1)
 
 
 def _rewritten(calls: Sequence[Call], batches: Sequence[Batch], uses: Uses) -> list[Call]:
@@ -144,6 +144,6 @@ def _views(left: Traced, number: int, uses: Uses) -> list[Call]:
 
 def _computed(batch: Batch, stack: Traced) -> Call:
     first = batch.products[0]
-    function = _product(len(batch.products), first.shape[0])
+    function = _product(len(batch.products), first.shape[0], first.args[1].size)
     results = tuple(call.results[0] for call in batch.products)
     return Call(function, (stack, first.args[1]), batch.outs, True, shape=first.shape, dtype=first.dtype, results=results)

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.plan import Call, Traced
+from gradcli.autograd.threads import one_thread_each
 from gradcli.autograd.uses import Uses
 from gradcli.ops.slicing import select
 
 MOST_ELEMENTS = 1 << 19
 """Stacks for small results are not made larger, so that plans of long recurrences need little more memory."""
+
+ALONE = 1 << 26
+"""Multiplications of a product of stacks up to which it stays on its thread: where other processes are at work too, waiting
+for a second thread to get its turn takes longer than the product, which steps by themselves would not have waited for."""
 
 
 class Stacks:
@@ -49,6 +54,16 @@ class Stacks:
 def made(function: Callable[..., Any], args: tuple[Any, ...], value: Traced) -> Call:
     """Return the call that makes a value."""
     return Call(function, args, (value.slot,), False, shape=value.shape, dtype=value.dtype, results=(value,))
+
+
+def matmul(multiplications: int) -> Callable[[Any, Any], Any]:
+    """Return the function that multiplies stacked matrices with so many multiplications."""
+    return np.matmul if multiplications > ALONE else _matmul_alone
+
+
+def _matmul_alone(x: Any, y: Any) -> Any:
+    with one_thread_each():
+        return np.matmul(x, y)
 
 
 def _stacked(*parts: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.plan import Call, Traced
-from gradcli.autograd.stacks import MOST_ELEMENTS, Stacks, made
+from gradcli.autograd.stacks import MOST_ELEMENTS, Stacks, made, matmul
 from gradcli.autograd.uses import Uses, is_sum
 from gradcli.ops import product, reduction, views
 from gradcli.ops._families import normalize_dims
@@ -185,11 +185,13 @@ def _computation(
     right = stacks.of([term.right for term in terms], calls)
     if terms[0].left is None:
         return _column_sum(len(terms), terms[0].right.shape, terms[0].summed, shape), (right,)
-    return _turned_product, (stacks.of([term.left for term in terms if term.left is not None], calls), right)
+    left = stacks.of([term.left for term in terms if term.left is not None], calls)
+    return _turned_product(left.shape[1] * right.size), (left, right)
 
 
-def _turned_product(x: Any, y: Any) -> Any:
-    return np.matmul(x.T, y)
+def _turned_product(multiplications: int) -> Callable[..., Any]:
+    multiply = matmul(multiplications)
+    return lambda x, y: multiply(x.T, y)
 
 
 def _column_sum(count: int, each: tuple[int, ...], summed: int, shape: tuple[int, ...]) -> Callable[..., Any]:

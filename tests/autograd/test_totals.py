@@ -147,6 +147,14 @@ def test_rows_of_one_array_are_not_copied() -> None:
     assert stack.args[0] is x
 
 
+@pytest.mark.parametrize("most", [0, 1 << 30])
+def test_products_of_stacks_may_stay_on_their_thread(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """On one thread or on several, the numbers are the same."""
+    monkeypatch.setattr("gradcli.autograd.stacks.ALONE", most)
+    tape, xs = inputs(6, 2, 3)
+    assert len(rewritten(tape, [added(products(xs, tape.input("w", np.ones((3, 4), np.float32)))).slot])) == 6 + 3
+
+
 def test_half_precision_is_left_alone() -> None:
     """Its products are summed in single precision, which one long sum would do otherwise."""
     tape, xs = inputs(5, 2, 3, dtype="float16")
