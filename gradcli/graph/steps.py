@@ -40,6 +40,8 @@ def graded(evaluator: Evaluator) -> dict[str, Tensor]:
     for name in graph.declared:
         slot = graph.names[name]
         value = evaluator.slots[slot]
+        if type(value) is Tensor and not value.retains_grad and (value.grad_fn is not None or not value.requires_grad):
+            continue
         for suffix, tensor in enumerate(value) if isinstance(value, tuple) else ((None, value),):
             has_grad = isinstance(tensor, Tensor) and (tensor.retains_grad or (tensor.requires_grad and tensor.is_leaf))
             if has_grad and named.setdefault(id(tensor), slot) == slot:
