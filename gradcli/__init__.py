@@ -46,10 +46,11 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'gradcli' has no attribute {name!r}")
+    import sys
     from importlib import import_module
 
-    found = globals()[name] = getattr(import_module(f"gradcli.{_HOMES[name]}"), name)
-    return found
+    home = f"gradcli.{_HOMES[name]}"
+    return getattr(sys.modules.get(home) or import_module(home), name)
 
 
 def __dir__() -> list[str]:

@@ -25,7 +25,7 @@ def no_collection() -> Iterator[None]:
 
 def alive() -> int:
     """Return how many tensors and evaluators there are."""
-    return sum(isinstance(found, (Tensor, Evaluator)) for found in gc.get_objects())
+    return sum(type(found) in (Tensor, Evaluator) for found in gc.get_objects())
 
 
 @pytest.mark.parametrize("text", [FINE, WRONG], ids=["fine", "wrong"])
