@@ -1,24 +1,28 @@
-"""Blocks: runs of elementwise calls over large arrays, done piece by piece in the cache.
+"""Blocks: runs of elementwise calls over large arrays, and sums of them, done piece by piece in the cache.
 
-Elementwise kernels give the same numbers whatever piece they see, so this changes no result. What only the run itself
+Elementwise kernels give the same numbers whatever piece they see; sums add up the pieces' sums. What only the run itself
 needs is never written to memory: NumPy's functions write into scratch arrays of one block, which are used again after
 their last use, and what is needed afterwards goes straight to its place in the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from math import prod
+from operator import add
 from typing import Any
 
 import numpy as np
 
+from gradcli.autograd.memory import LINE, empty
 from gradcli.autograd.plan import Call, Traced, Writer, last_uses
 from gradcli.autograd.runs import gathered, read
 from gradcli.autograd.threads import both
+from gradcli.ops import reduction
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 3 << 18
 """Bytes of one array in a block: a few of them fit in a core's cache, and calling NumPy costs little beside them."""
 LARGE = 1 << 18
 """Elements from which on blocks pay."""
@@ -26,7 +30,8 @@ LARGE = 1 << 18
 
 def fused(calls: Sequence[Call], wanted: Sequence[int], *, threads: bool = True) -> list[Call]:
     """Return the calls with every run of elementwise ones over large arrays of one shape made one call."""
-    groups = gathered(calls, _large_shape)
+    totals = {call.outs[0] for call in calls if _is_total(call)}
+    groups = gathered(calls, large_shape, lambda call: totals.intersection(read(call)))
     result: list[Call] = []
     later = _read_later(groups, wanted)
     for (shape, run), needed in zip(groups, later, strict=True):
@@ -49,12 +54,20 @@ def _read_later(groups: Sequence[tuple[Any, list[Call]]], wanted: Sequence[int])
     return result[::-1]
 
 
-def _large_shape(call: Call) -> tuple[int, ...] | None:
-    """Return the shape of a call that maps elements of whole large arrays, lying in order in memory, and numbers."""
-    if not call.elementwise or call.several or prod(call.shape) < LARGE:
+def large_shape(call: Call) -> tuple[int, ...] | None:
+    """Return the shape of the arrays in a call that maps their elements, or adds all of them up.
+
+    The arrays are large, whole, and lie in order in memory; other arguments are numbers.
+    """
+    shape = call.args[0].shape if _is_total(call) else call.shape if call.elementwise and not call.several else ()
+    if prod(shape) < LARGE:
         return None
-    fits = all(_is_number(value) or _is_whole(value, call.shape) for value in call.args)
-    return call.shape if fits else None
+    return shape if all(_is_number(value) or _is_whole(value, shape) for value in call.args) else None
+
+
+def _is_total(call: Call) -> bool:
+    """Return whether a call is the sum of all elements of an array in its own dtype."""
+    return call.op is reduction.sum_all and call.args[1] is None and call.dtype.kind in "fc" and call.dtype.itemsize > 2
 
 
 def _is_number(value: Any) -> bool:
@@ -73,10 +86,12 @@ def _fuse(run: Sequence[Call], outs: Sequence[int], threads: bool) -> Call:
     made = {slot for call in run for slot in call.outs}
     inputs = {v.slot: v for call in run for v in call.args if type(v) is Traced and v.slot not in made}
     body = plain([call.replaced(tuple(map(scalar, call.args))) for call in run], outs)
-    dtypes = {call.outs[0]: call.dtype for call in run}
-    blocks = Blocks(body, list(inputs), outs, [dtypes[slot] for slot in outs], threads)
-    results = tuple(result for call in run for result in call.results if result.slot in outs)
-    return Call(blocks, tuple(inputs.values()), tuple(outs), True, shape=run[0].shape, results=results)
+    totals = [call.outs[0] for call in body if _is_total(call)]
+    arrays = {call.outs[0]: call.dtype for call in run if call.outs[0] in outs and call.outs[0] not in totals}
+    blocks = Blocks(body, list(inputs), arrays, totals, threads)
+    made = {result.slot: result for call in run for result in call.results}
+    given = (*arrays, *totals)
+    return Call(blocks, tuple(inputs.values()), given, True, results=tuple(made[slot] for slot in given))
 
 
 def scalar(value: Any) -> Any:
@@ -112,65 +127,87 @@ def _other_factor(call: Call, args: Sequence[Any]) -> Traced | None:
 
 
 class Blocks:
-    """A run of elementwise calls as one function, which works block by block; `into` are arrays to give results in."""
+    """A run of calls as one function, which works block by block; it gives arrays, then sums of all elements.
+
+    inputs: the slots that the function takes
+    arrays: the slots of its arrays, and their dtypes
+    totals: the slots of its sums
+    threads: whether two threads take blocks in turn; sums are added in the order of the blocks all the same
+    """
 
     def __init__(
-        self, run: Sequence[Call], inputs: Sequence[int], outs: Sequence[int], dtypes: Sequence[Any], threads: bool
+        self, run: Sequence[Call], inputs: Sequence[int], arrays: Mapping[int, Any], totals: Sequence[int], threads: bool
     ) -> None:  # fmt: skip
-        writer = BlockWriter(run, outs)
+        writer = BlockWriter(run, list(arrays), totals)
         self._function = writer.function(inputs)
-        self._dtypes, self._scratch, self._threads = dtypes, writer.scratch, threads
-        self.block = max(1024, BLOCK_BYTES // max(np.dtype(dtype).itemsize for dtype in (*dtypes, *writer.scratch)))
+        self._dtypes, self._scratch, self._threads = list(arrays.values()), writer.scratch, threads
+        widest = max(np.dtype(dtype).itemsize for dtype in (*self._dtypes, *writer.scratch, np.int8))
+        self.block = max(1024, BLOCK_BYTES // widest)
 
     def __call__(self, *values: Any, into: Sequence[Any] | None = None) -> tuple[Any, ...]:
         """Return the results for these arrays and numbers; what `into` has None for is a new array."""
         shape = next(v.shape for v in values if isinstance(v, np.ndarray) and v.ndim)
         size = prod(shape)
-        given = into or [None] * len(self._dtypes)
+        given = (into or [None] * len(self._dtypes))[: len(self._dtypes)]
         outs = [_place(place, shape, dtype) for place, dtype in zip(given, self._dtypes, strict=True)]
         flat = [v.reshape(-1) if isinstance(v, np.ndarray) and v.ndim else v for v in values]
         places = [o.reshape(-1) for o in outs]
 
-        def work(start: int, stop: int) -> None:
-            scratch = [np.empty(self.block, dtype) for dtype in self._scratch]
-            for at in range(start, stop, self.block):
-                piece = slice(at, min(at + self.block, stop))
+        length = _even_length(size, self.block)
+        sums: list[Any] = [()] * -(-size // length)
+        blocks = iter(range(len(sums)))
+
+        def work() -> None:
+            scratch = [empty((length,), dtype) for dtype in self._scratch]
+            for number in blocks:
+                piece = slice(number * length, min((number + 1) * length, size))
                 parts = [v[piece] if isinstance(v, np.ndarray) and v.ndim else v for v in flat]
-                length = piece.stop - at
-                self._function(*parts, *[o[piece] for o in places], *[s[:length] for s in scratch])
+                space = [s[: piece.stop - piece.start] for s in scratch]
+                sums[number] = self._function(*parts, *[o[piece] for o in places], *space)
 
         if self._threads:
-            both(lambda: work(0, size // 2), lambda: work(size // 2, size))
+            both(work, work)
         else:
-            work(0, size)
+            work()
         for place, out in zip(given, outs, strict=True):
             if place is not None and place is not out:
                 place[...] = out
-        return tuple(outs)
+        return (*outs, *(reduce(add, numbers) for numbers in zip(*sums, strict=True)))
+
+
+def _even_length(size: int, most: int) -> int:
+    """Return the length of equal blocks of at most so many elements, in whole cache lines."""
+    return -(-size // -(-size // most) // LINE) * LINE
 
 
 def _place(place: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Return the array to write to: the given one where its elements lie in order."""
-    return place if place is not None and place.flags.c_contiguous else np.empty(shape, dtype)
+    return place if place is not None and place.flags.c_contiguous else empty(shape, dtype)
 
 
 class BlockWriter(Writer):
     """Writes calls on one block; NumPy's functions get the array to write into: `k3(v1, v6, s0)`."""
 
-    def __init__(self, run: Sequence[Call], outs: Sequence[int]) -> None:
+    def __init__(self, run: Sequence[Call], outs: Sequence[int], totals: Sequence[int]) -> None:
         super().__init__(last_uses(run), set(outs))
-        self.run = run
+        self.run, self.totals = run, totals
         self.places = {slot: f"o{number}" for number, slot in enumerate(outs)}
         self.scratch: list[Any] = []
+        made = {call.outs[0]: (number, call.dtype) for number, call in enumerate(run)}
+        self._until = {place: made[slot][0] for slot, place in self.places.items()}
+        """Until which call the place of a result can be scratch."""
         self._idle: dict[Any, list[str]] = {}
+        for slot, place in self.places.items():
+            self._idle.setdefault(made[slot][1], []).append(place)
         self._held: dict[int, Any] = {}
 
-    def function(self, inputs: Sequence[int]) -> Callable[..., None]:
-        """Return the run as a function of its inputs' blocks, the results' blocks, and scratch arrays."""
+    def function(self, inputs: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+        """Return the run as a function of its inputs' blocks, the results' blocks, and scratch arrays; it returns the sums."""
         given = [self.assigned(slot) for slot in inputs]
         lines = [self.line(number, call) for number, call in enumerate(self.run)]
         scratch = [f"s{number}" for number in range(len(self.scratch))]
-        return self.written([*given, *self.places.values(), *scratch], lines)
+        sums = "".join(f"{self.names[slot]}, " for slot in self.totals)
+        return self.written([*given, *self.places.values(), *scratch], [*lines, f"return ({sums})"])
 
     def line(self, number: int, call: Call) -> str:
         """Return the statement of one call; its operands' scratch is free after their last use, for its own result too."""
@@ -178,17 +215,22 @@ class BlockWriter(Writer):
         args = [self._written(value) for value in call.args]
         for ending in {s for s in read(call) if self.last[s] == number and s in self._held}:
             self._idle.setdefault(self._held.pop(ending), []).append(self.names[ending])
+        place = self.places.get(slot)
+        if slot in self.totals:
+            name = self.names[slot] = f"t{slot}"
+            return f"{name} = {self._constant(np.add.reduce)}({args[0]})"
         if isinstance(call.function, np.ufunc):
-            name = self.names[slot] = self.places.get(slot) or self._borrowed(slot, call.dtype)
+            name = self.names[slot] = place or self._borrowed(slot, call.dtype)
             return f"{self._constant(call.function)}({', '.join((*args, name))})"
-        name = self.names[slot] = self.places.get(slot, f"t{slot}")
-        return f"{name}{'[...]' if slot in self.places else ''} = {self._constant(call.function)}({', '.join(args)})"
+        name = self.names[slot] = place or f"t{slot}"
+        return f"{name}{'[...]' if place else ''} = {self._constant(call.function)}({', '.join(args)})"
 
     def _borrowed(self, slot: int, dtype: Any) -> str:
-        """Return the name of a scratch array that is free, or of a new one."""
+        """Return the name of an array that is free until the slot's last use, the one used last, or of a new one."""
         idle = self._idle.setdefault(dtype, [])
-        if not idle:
-            idle.append(f"s{len(self.scratch)}")
-            self.scratch.append(dtype)
         self._held[slot] = dtype
-        return idle.pop()
+        for at in reversed(range(len(idle))):
+            if self.last[slot] <= self._until.get(idle[at], self.last[slot]):
+                return idle.pop(at)
+        self.scratch.append(dtype)
+        return f"s{len(self.scratch) - 1}"

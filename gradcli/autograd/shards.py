@@ -13,18 +13,23 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.bare import bared
-from gradcli.autograd.blocks import Blocks, fused, scalar
+from gradcli.autograd.blocks import Blocks, fused, large_shape, scalar
+from gradcli.autograd.memory import empty
 from gradcli.autograd.plan import Call, Traced, Writer, last_uses
 from gradcli.autograd.runs import gathered, read
 from gradcli.autograd.splits import SUM, VIEWS, Split, cost, split
 from gradcli.autograd.threads import both
+from gradcli.ops import product
 
 STARTS = 1 << 16
 """Work of a call from which on it is worth halving its whole arguments."""
-LEAST = 1 << 19
+LEAST = 1 << 21
 """Work of a stretch from which on it is worth waking another thread."""
 LEAST_EACH = 1 << 13
 """Work of its calls on average from which on the interpreter's lock does not keep the threads apart."""
+
+THREADED = frozenset({product.mm, product.addmm})
+"""Ops that linear algebra does on several threads by itself."""
 
 Axes = dict[int, Any]
 
@@ -69,10 +74,10 @@ def _whole(call: Call, chosen: Mapping[int, Split], axes: Axes) -> Iterable[int]
 
 
 def _pays(run: Sequence[Call]) -> bool:
-    """Return whether a stretch has work enough for two threads."""
-    work = sum(map(cost, run))
+    """Return whether a stretch has work enough for two threads, besides what two threads do anyway."""
     busy = sum(not (call.op and call.op.name in VIEWS) for call in run)
-    return work >= LEAST and work >= LEAST_EACH * busy
+    gained = sum(cost(call) for call in run if not (large_shape(call) or call.op in THREADED))
+    return gained >= LEAST and sum(map(cost, run)) >= LEAST_EACH * busy
 
 
 def _needs_after(
@@ -104,8 +109,7 @@ class Place:
 
     def empty(self) -> Any:
         """Return an array for the whole, lying in memory as in the first evaluation."""
-        memory = np.empty([self.shape[dim] for dim in self.order], self.dtype)
-        return memory.transpose(np.argsort(self.order))
+        return empty([self.shape[dim] for dim in self.order], self.dtype).transpose(np.argsort(self.order))
 
 
 def half(whole: Any, axis: int, number: int) -> Any:

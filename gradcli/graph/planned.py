@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.autograd.memory import aligned
 from gradcli.autograd.plan import NotPlannable, Tape, Traced, plan
 from gradcli.autograd.tensor import Tensor
 from gradcli.graph.evaluate import Evaluation, Limits, StepResult, evaluate
@@ -64,7 +65,7 @@ class Planned:
 
     def _start(self, first: Evaluation, name: str) -> Any:
         """Return an input's own value, which nobody who is given it may change."""
-        start = np.array(first[name].data.raw, order="K")
+        start = aligned(np.asarray(first[name].data.raw))
         start.setflags(write=False)
         return start
 

@@ -16,7 +16,7 @@ from gradcli.autograd.splits import SUM, Split, split
 from gradcli.ops import arithmetic, exponential, product, rearrange, reduction, softmax, views
 
 
-@pytest.fixture()
+@pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every call be worth a thread, and every array a block."""
     for name in ("STARTS", "LEAST", "LEAST_EACH"):
