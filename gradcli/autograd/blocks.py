@@ -22,7 +22,7 @@ from gradcli.autograd.runs import gathered, read
 from gradcli.autograd.threads import both
 from gradcli.ops import reduction
 
-BLOCK_BYTES = 3 << 18
+BLOCK_BYTES = 1 << 19
 """Bytes of one array in a block: a few of them fit in a core's cache, and calling NumPy costs little beside them."""
 LARGE = 1 << 18
 """Elements from which on blocks pay."""
@@ -35,7 +35,7 @@ def fused(calls: Sequence[Call], wanted: Sequence[int], *, threads: bool = True)
     result: list[Call] = []
     later = _read_later(groups, wanted)
     for (shape, run), needed in zip(groups, later, strict=True):
-        if shape is None:
+        if shape is None or (len(run) == 1 and not threads):
             result += run
         else:
             outs = [slot for call in run for slot in call.outs if slot in needed]

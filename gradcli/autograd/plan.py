@@ -103,7 +103,15 @@ _NO_DRAWS = _NoDraws()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """One kernel call: Traced arguments stand for their slots; several results have several slots."""
+    """One kernel call: Traced arguments stand for their slots; several results have several slots.
+
+    symbol: how the function is written as an operator
+    elementwise: whether the result's elements depend on the arguments' elements at their place only
+    shape, dtype: the first result's
+    op: whose kernel it is, if one's
+    results: the values that it made in the first evaluation
+    into: which argument's array a function of NumPy writes to (autograd.reuse)
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -115,6 +123,7 @@ class Call:
     dtype: Any = None
     op: Op | None = None
     results: tuple[Traced, ...] = ()
+    into: int | None = None
 
     def replaced(self, args: tuple[Any, ...]) -> Call:
         """Return this call with other arguments."""
@@ -227,11 +236,12 @@ def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     from gradcli.autograd.batches import batched
     from gradcli.autograd.blocks import fused
     from gradcli.autograd.joins import joined
+    from gradcli.autograd.reuse import reused
     from gradcli.autograd.shards import sharded
     from gradcli.autograd.totals import totalled
 
     calls: Sequence[Call] = tape.calls
-    for rewritten in (needed, joined, totalled, batched, needed, sharded, fused, bared):
+    for rewritten in (needed, joined, totalled, batched, needed, reused, sharded, fused, bared):
         calls = rewritten(calls, wanted)
     return function_of(calls, list(tape.inputs.values()), wanted)
 
@@ -307,6 +317,8 @@ class Writer:
         return f"{', '.join(left)}{',' if call.several else ''} = {right}"
 
     def _right(self, call: Call, args: Sequence[str]) -> str:
+        if call.into is not None:
+            return f"{self._constant(call.function)}({', '.join((*args, args[call.into]))})"
         if call.symbol is None:
             return f"{self._constant(call.function)}({', '.join(args)})"
         return f" {call.symbol} ".join(args) if len(args) > 1 else f"{call.symbol}{args[0]}"

@@ -1,12 +1,11 @@
 """Correlation: the sliding sums of products behind every convolution, and their adjoints, as matrix products.
 
-Windows are strided views, unrolled part by part of the batch into a matrix that fits in a cache.
+Windows are strided views, unrolled part by part of the batch into matrices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +19,9 @@ Array: TypeAlias = "NDArray[Any]"
 Sizes = Sequence[int]
 
 CHUNK_BYTES = 1 << 19
-"""How much of a batch is unrolled at a time: what fits in a cache."""
+"""How much of a batch is unrolled at a time."""
+SMALL = 512
+"""Windows of an item below which several items are multiplied at once."""
 
 
 def padded(x: Array, low: Sizes, high: Sizes, value: Any = 0) -> Array:
@@ -60,21 +61,39 @@ def _grid(sizes: Sizes, out: Sizes, stride: Sizes) -> tuple[int, ...]:
     return rows if set(stride) == {1} and prod(rows) <= 2 * prod(out) else tuple(out)
 
 
-def _unrolled(
-    x: Array, kernel: Sizes, grid: Sizes, stride: Sizes, dilation: Sizes, groups: int
-) -> Iterator[tuple[slice, Array]]:
-    """Yield parts of the batch with their matrices (groups, taps, windows), which are good until the next one."""
-    view = np.moveaxis(windows(x, kernel, grid, stride, dilation), 0, 1 + len(kernel))
-    count = len(x)
-    parts = max(1, min(count, round(view.size * x.itemsize / CHUNK_BYTES)))
-    bounds = [count * i // parts for i in range(parts + 1)]
-    matrix = np.empty(0, x.dtype)
-    for start, stop in pairwise(bounds):
-        piece = view[(slice(None),) * (1 + len(kernel)) + (slice(start, stop),)]
-        if matrix.shape != piece.shape:
-            matrix = np.empty(piece.shape, x.dtype)
-        np.copyto(matrix, piece)
-        yield slice(start, stop), matrix.reshape(groups, -1, (stop - start) * prod(grid))
+class _Unrolled:
+    """The windows of a batch as matrices (items, groups, taps, windows), where small items lie side by side in one.
+
+    view: the windows (items, channels, *kernel, together, *grid)
+    together: how many of the batch make one item
+    """
+
+    def __init__(self, x: Array, kernel: Sizes, grid: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> None:
+        size, taps = prod(grid), x.shape[1] * prod(kernel)
+        self.together = _divisor(len(x), -(-SMALL // size)) if size < SMALL else 1
+        found = windows(x, kernel, grid, stride, dilation).reshape(-1, self.together, x.shape[1], *kernel, *grid)
+        self.view = np.moveaxis(found, 1, 2 + len(kernel))
+        self.step = min(len(found), max(1, CHUNK_BYTES // (self.together * taps * size * x.itemsize)))
+        self.space = np.empty((self.step, *self.view.shape[1:]), x.dtype)
+        self.matrices = self.space.reshape(self.step, groups, taps // groups, self.together * size)
+
+    def parts(self) -> Iterator[tuple[slice, Array]]:
+        """Yield parts of the items with their matrices, which are good until the next one."""
+        for start in range(0, len(self.view), self.step):
+            part = slice(start, start + self.step)
+            piece = self.view[part]
+            np.copyto(self.space[: len(piece)], piece)
+            yield part, self.matrices[: len(piece)]
+
+    def items(self, x: Array, groups: int) -> Array:
+        """Return a batch (n, channels, *sizes) as it goes with the matrices: (items, groups, each, together, *sizes)."""
+        grouped = x.reshape(len(x) // self.together, self.together, groups, x.shape[1] // groups, *x.shape[2:])
+        return np.moveaxis(grouped, 1, 3)
+
+
+def _divisor(number: int, least: int) -> int:
+    """Return the smallest divisor of a number that is not less than another one, else the number."""
+    return next((d for d in range(max(least, 1), number) if number % d == 0), number)
 
 
 def _framed(x: Array, low: Sizes, high: Sizes) -> Array:
@@ -82,29 +101,39 @@ def _framed(x: Array, low: Sizes, high: Sizes) -> Array:
     return padded(x, low, (high[0] + 1, *high[1:]))[:, :, :-1]
 
 
-def correlate(x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
-    """Return Σ over taps of w · x at the windows: (n, c, *sizes), (o, c / groups, *kernel) → (n, o, *out)."""
-    return _correlate(_framed(x, padding, padding), w, stride, dilation, groups)
+def correlate(
+    x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int, bias: Array | None = None
+) -> Array:  # fmt: skip
+    """Return Σ over taps of w · x at the windows, plus the bias: (n, c, *sizes), (o, c / groups, *kernel) → (n, o, *out)."""
+    return _correlate(_framed(x, padding, padding), w, stride, dilation, groups, bias)
 
 
-def _correlate(x: Array, w: Array, stride: Sizes, dilation: Sizes, groups: int) -> Array:
+def _correlate(x: Array, w: Array, stride: Sizes, dilation: Sizes, groups: int, bias: Array | None = None) -> Array:
     """Return the correlation of a framed input; few outputs are found for each row of the kernel, then added up."""
     out, each = out_sizes(x.shape[2:], w.shape[2:], stride, dilation), w.shape[0] // groups
-    if not w.size or not len(x) * prod(out):
-        return np.zeros((len(x), w.shape[0], *out), x.dtype)
     result = np.empty((len(x), groups, each, *out), x.dtype)
+    added = x.dtype.type(0) if bias is None else bias.reshape(groups, each, *(1,) * (1 + len(out)))
+    if not w.size or not result.size:
+        result[...] = added if bias is None else bias.reshape(groups, each, *(1,) * len(out))
+        return result.reshape(len(x), w.shape[0], *out)
     rows = w.shape[2] if stride[0] == 1 and 2 * w.shape[2] * each <= prod(w.shape[1:]) else 1
     weights = w.reshape(groups, each, w.shape[1], rows, -1).transpose(0, 3, 1, 2, 4).reshape(groups, rows * each, -1)
     kernel, grid = w.shape[2:], _grid(x.shape[2:], out, stride)
     if rows > 1:
         kernel, grid = (1, *kernel[1:]), (x.shape[2], *grid[1:])
-    for part, matrix in _unrolled(x, kernel, grid, stride, dilation, groups):
-        product = np.matmul(weights, matrix).reshape(groups, rows, each, -1, *grid)
-        total = product[:, 0, :, :, : out[0]]
-        for row in range(1, rows):
-            start = row * dilation[0]
-            total += product[:, row, :, :, start : start + out[0]]
-        result[part] = np.moveaxis(total[(..., *map(slice, out))], 2, 0)
+    unrolled = _Unrolled(x, kernel, grid, stride, dilation, groups)
+    products = np.empty((unrolled.step, groups, len(weights[0]), unrolled.matrices.shape[3]), x.dtype)
+    by_row = products.reshape(unrolled.step, groups, rows, each, unrolled.together, *grid)
+    inner = tuple(map(slice, out[1:]))
+    taken = [by_row[(slice(None), slice(None), r, ..., slice(r * dilation[0], r * dilation[0] + out[0]), *inner)] for r in
+             range(rows)]  # fmt: skip
+    places = unrolled.items(result.reshape(len(x), -1, *out), groups)
+    for part, matrices in unrolled.parts():
+        count, place = len(matrices), places[part]
+        np.matmul(weights, matrices, out=products[:count])
+        np.add(taken[0][:count], added, out=place)
+        for row in taken[1:]:
+            place += row[:count]
     return result.reshape(len(x), w.shape[0], *out)
 
 
@@ -125,14 +154,15 @@ def correlate_weight(
 
 def _summed(g: Array, grid: Sizes, x: Array, w_shape: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Array:
     """Return Σ over windows of g · x, with g = 0 at windows of the grid that g does not have (where x is finite)."""
-    inside, total = tuple(map(slice, g.shape[2:])), np.zeros((), g.dtype)
-    columns = np.zeros(0, g.dtype)
-    for part, matrix in _unrolled(x, w_shape[2:], grid, stride, dilation, groups):
-        piece = g[part].swapaxes(0, 1)
-        if columns.shape[:2] != piece.shape[:2]:
-            columns = np.zeros((*piece.shape[:2], *grid), g.dtype)
-        columns[(..., *inside)] = piece
-        total = total + np.matmul(matrix, columns.reshape(groups, w_shape[0] // groups, -1).swapaxes(-1, -2))
+    unrolled = _Unrolled(x, w_shape[2:], grid, stride, dilation, groups)
+    slopes = unrolled.items(g, groups)
+    columns = np.zeros((unrolled.step, *slopes.shape[1:4], *grid), g.dtype)
+    inside = columns[(..., *map(slice, g.shape[2:]))]
+    right = columns.reshape(*columns.shape[:3], -1).swapaxes(-1, -2)
+    total: Any = 0
+    for part, matrices in unrolled.parts():
+        np.copyto(inside[: len(matrices)], slopes[part])
+        total = total + np.sum(np.matmul(matrices, right[: len(matrices)]), 0)
     return np.ascontiguousarray(total.swapaxes(-1, -2)).reshape(w_shape)
 
 

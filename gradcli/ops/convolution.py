@@ -35,7 +35,7 @@ def _settings(w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: in
 
 def _wide(x: Any) -> Any:
     """Return half precision as single, in which it is computed."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
+    return x.astype(np.float32) if x is not None and x.dtype == np.float16 else x
 
 
 def _convolution(
@@ -44,13 +44,12 @@ def _convolution(
 ) -> Any:  # fmt: skip
     shape = convolution_shape(x, w, bias, stride, padding, dilation, transposed, output_padding, groups)
     settings = _settings(w, stride, padding, dilation, groups)
-    out = (
-        correlate_input(_wide(x), _wide(w), shape[2:], *settings)
-        if transposed
-        else correlate(_wide(x), _wide(w), *settings)
-    )
-    if bias is not None:
-        out += bias.reshape(-1, *(1,) * (w.ndim - 2))
+    if not transposed:
+        out = correlate(_wide(x), _wide(w), *settings, _wide(bias))
+    else:
+        out = correlate_input(_wide(x), _wide(w), shape[2:], *settings)
+        if bias is not None:
+            out += bias.reshape(-1, *(1,) * (w.ndim - 2))
     return formatted(out.astype(x.dtype, copy=False), x, w)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.ops import rearrange
-from gradcli.ops._correlation import padded, tap_slices
+from gradcli.ops._correlation import padded, windows
 from gradcli.ops._families import Shape
 from gradcli.ops._layout import formatted
 from gradcli.ops._op import Op, composite, op
@@ -18,6 +18,8 @@ from gradcli.ops._pooling_rules import check_max_pool1d, check_one_dimensional, 
 from gradcli.ops._samples import ErrorSample, distinct, sample
 
 Sizes = Sequence[int]
+PART_BYTES = 1 << 22
+"""How much of the windows is looked at in one go."""
 
 
 def _lowest(dtype: Any) -> Any:
@@ -35,26 +37,36 @@ def _first_taps(out: Shape, kernel: Shape, stride: Shape, padding: Shape, dilati
 
 def _largest(x: Any, out: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> tuple[Any, Any]:
     """Return the largest element of each window and its tap: the first of equals, the last NaN."""
-    lead = x.shape[: x.ndim - len(out)]
+    lead, sizes = x.shape[: x.ndim - len(out)], x.shape[x.ndim - len(out) :]
     reach = ((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(out, kernel, stride, dilation, strict=True))
-    high = [max(r - n - p, 0) for r, n, p in zip(reach, x.shape[len(lead) :], padding, strict=True)]
-    has_nan = x.dtype.kind == "f" and bool(np.isnan(np.max(x, initial=_lowest(x.dtype))))
+    high = [max(r - n - p, 0) for r, n, p in zip(reach, sizes, padding, strict=True)]
     x = padded(x, padding, high, _lowest(x.dtype))
-    kind = np.uint8 if prod(kernel) <= 256 else np.int64
-    taps = np.empty((*lead, *out), kind)
-    taps[...] = _first_taps(out, kernel, stride, padding, dilation)
-    best: Any = None
-    for number, tap in enumerate(np.ndindex(*kernel)):
-        candidate = x[(..., *tap_slices(tap, out, stride, dilation))].copy()
-        if best is None:
-            best = candidate
-            continue
-        better = candidate > best
-        if has_nan:
-            better |= candidate != candidate
-        np.maximum(best, candidate, out=best)
-        np.maximum(taps, better * kind(number), out=taps)
-    return best, taps
+    planes = x.reshape(prod(lead), *x.shape[len(lead) :])
+    elements = np.moveaxis(windows(planes, kernel, out, stride, dilation), 0, len(kernel))
+    best = np.empty((len(planes), *out), x.dtype)
+    taps = np.empty(best.shape, np.uint8 if prod(kernel) <= 256 else np.int64)
+    step = max(1, PART_BYTES // max(1, prod(kernel) * prod(out) * x.itemsize))
+    for start in range(0, len(planes), step):
+        part = slice(start, start + step)
+        stacked = elements[(slice(None),) * len(kernel) + (part,)].reshape(prod(kernel), -1, *out)
+        np.maximum.reduce(stacked, 0, out=best[part])
+        taps[part] = _best_taps(stacked, best[part], taps.dtype)
+    if any(padding) or any(high):
+        np.maximum(taps, _first_taps(out, kernel, stride, padding, dilation), out=taps, casting="unsafe")
+    return best.reshape(*lead, *out), taps.reshape(*lead, *out)
+
+
+def _best_taps(elements: Any, best: Any, dtype: Any) -> Any:
+    """Return which of the elements (taps, …) is the best one: all before it are others, and of NaNs it is the last."""
+    others = np.not_equal(elements[:-1], best).view(np.uint8)
+    taps = np.zeros(best.shape, dtype)
+    for other in others[::-1]:
+        taps += 1
+        taps *= other
+    if best.dtype.kind == "f" and np.isnan(np.max(best, initial=_lowest(best.dtype))):
+        last = len(elements) - 1 - np.argmax(np.isnan(elements)[::-1], 0)
+        return np.where(np.isnan(best), last, taps)
+    return taps
 
 
 def _places(taps: Any, sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Any:
