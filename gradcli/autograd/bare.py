@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.plan import SYMBOLS, Call, Traced
-from gradcli.ops import product, slicing, views
+from gradcli.ops import expansion, product, slicing, views
 from gradcli.ops._op import Op
 from gradcli.ops.slicing import at_dim
 
@@ -77,6 +77,14 @@ def _view(call: Call) -> Any:
     return methodcaller("reshape", call.shape)
 
 
+def _transpose(call: Call) -> Any:
+    return methodcaller("swapaxes", *call.args[1:])
+
+
+def _expand(call: Call) -> Any:
+    return itemgetter(...) if call.args[0].shape == call.results[0].shape else None
+
+
 def _product(call: Call) -> Any:
     return np.matmul if call.dtype != np.float16 else None
 
@@ -84,6 +92,7 @@ def _product(call: Call) -> Any:
 PRODUCTS = frozenset({product.mm, product.bmm, product.mv, product.dot})
 BARE: dict[Op, Callable[[Call], Any]] = {
     slicing.slice_: _slice, slicing.select: _select, views.t: lambda _: attrgetter("T"), views.view: _view,
-    views._reshape_alias: _view, **dict.fromkeys(PRODUCTS, _product),
+    views._reshape_alias: _view, views._unsafe_view: _view, views.clone_contiguous: lambda _: methodcaller("copy"),
+    views.transpose: _transpose, expansion.expand: _expand, **dict.fromkeys(PRODUCTS, _product),
 }  # fmt: skip
 """From an op to what makes its function on the first argument (products: on all), or None where there is none."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.memory import LINE, empty
-from gradcli.autograd.plan import Call, Traced, Writer, last_uses
+from gradcli.autograd.plan import Call, Traced, Writer, last_uses, slots
 from gradcli.autograd.runs import gathered, read
 from gradcli.autograd.threads import both
 from gradcli.ops import reduction
@@ -71,6 +71,8 @@ def _is_total(call: Call) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return not list(slots(value))
     raw = value.raw if type(value) is Traced else value
     return not isinstance(raw, np.ndarray) or raw.ndim == 0
 
@@ -186,7 +188,7 @@ def _place(place: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 class BlockWriter(Writer):
-    """Writes calls on one block; NumPy's functions get the array to write into: `k3(v1, v6, s0)`."""
+    """Writes calls on one block; NumPy's functions get the array to write into: `k3(v1, v6, out=s0)`."""
 
     def __init__(self, run: Sequence[Call], outs: Sequence[int], totals: Sequence[int]) -> None:
         super().__init__(last_uses(run), set(outs))
@@ -221,7 +223,7 @@ class BlockWriter(Writer):
             return f"{name} = {self._constant(np.add.reduce)}({args[0]})"
         if isinstance(call.function, np.ufunc):
             name = self.names[slot] = place or self._borrowed(slot, call.dtype)
-            return f"{self._constant(call.function)}({', '.join((*args, name))})"
+            return f"{self._constant(call.function)}({', '.join(args)}, out={name})"
         name = self.names[slot] = place or f"t{slot}"
         return f"{name}{'[...]' if place else ''} = {self._constant(call.function)}({', '.join(args)})"
 

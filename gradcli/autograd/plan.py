@@ -9,9 +9,10 @@ anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -230,8 +231,11 @@ def taping(tape: Tape | None) -> Iterator[None]:
         TAPE.reset(token)
 
 
-def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
-    """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots."""
+def plan(tape: Tape, wanted: Sequence[int], later: Collection[int] = ()) -> Callable[..., tuple[Any, ...]]:
+    """Return a function from the inputs' values, in the tape's order, to the values in the wanted slots.
+
+    Of those that are wanted `later`, it may give shards.Parts instead.
+    """
     from gradcli.autograd.bare import bared
     from gradcli.autograd.batches import batched
     from gradcli.autograd.blocks import fused
@@ -241,7 +245,7 @@ def plan(tape: Tape, wanted: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     from gradcli.autograd.totals import totalled
 
     calls: Sequence[Call] = tape.calls
-    for rewritten in (needed, joined, totalled, batched, needed, reused, sharded, fused, bared):
+    for rewritten in (needed, joined, totalled, batched, needed, reused, partial(sharded, later=later), fused, bared):
         calls = rewritten(calls, wanted)
     return function_of(calls, list(tape.inputs.values()), wanted)
 
@@ -318,7 +322,7 @@ class Writer:
 
     def _right(self, call: Call, args: Sequence[str]) -> str:
         if call.into is not None:
-            return f"{self._constant(call.function)}({', '.join((*args, args[call.into]))})"
+            return f"{self._constant(call.function)}({', '.join(args)}, out={args[call.into]})"
         if call.symbol is None:
             return f"{self._constant(call.function)}({', '.join(args)})"
         return f" {call.symbol} ".join(args) if len(args) > 1 else f"{call.symbol}{args[0]}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.autograd.plan import Call, Traced
 from gradcli.autograd.uses import Uses
-from gradcli.ops import convolution, product, softmax
+from gradcli.ops import convolution, product, softmax, views
 
 SMALL = 1 << 12
 """Elements below which a new array costs no more than an old one."""
@@ -18,6 +18,8 @@ NEW = frozenset({
     product.mm, product.bmm, product.addmm, convolution.convolution, softmax.softmax_op, softmax.softmax_backward_data,
 })  # fmt: skip
 """Ops whose result is an array of its own; those of NumPy's functions are."""
+SAME = frozenset({views.view, views._unsafe_view, views._reshape_alias})
+"""Ops whose result is their operand's array in another shape."""
 
 
 def reused(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
@@ -42,4 +44,6 @@ def _is_like(value: Any, result: Traced) -> bool:
 def _is_free(value: Traced, uses: Uses) -> bool:
     """Return whether a value is an array of its own that is read once."""
     maker = uses.made_by(value) if uses.once(value) else None
+    while maker is not None and maker.op in SAME:
+        maker = uses.made_by(maker.args[0]) if uses.once(maker.args[0]) else None
     return maker is not None and (isinstance(maker.function, np.ufunc) or maker.op in NEW)

@@ -6,7 +6,7 @@ stretch to the next; they are joined where something needs the whole, and partia
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,8 +34,11 @@ THREADED = frozenset({product.mm, product.addmm})
 Axes = dict[int, Any]
 
 
-def sharded(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
-    """Return the calls with stretches of them done in two halves at once; the others are as they were."""
+def sharded(calls: Sequence[Call], wanted: Sequence[int], later: Collection[int] = ()) -> list[Call]:
+    """Return the calls with stretches of them done in two halves at once; the others are as they were.
+
+    What is wanted `later` may be given as Parts, to be joined by who looks at it.
+    """
     axes: Axes = {}
     splits = [_noted(call, axes) for call in calls]
     if not any(splits):
@@ -45,12 +48,15 @@ def sharded(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
     stretches = [Stretch(run, chosen, axes) if kind and _pays(run) else None for kind, run in groups]
     result: list[Call] = []
     pairs: dict[int, Traced] = {}
-    needs = _needs_after(groups, stretches, wanted)
+    needs = _needs_after(groups, stretches, set(wanted) - set(later))
     for (_, run), stretch, (halves, wholes) in zip(groups, stretches, needs, strict=True):
         if stretch is None:
             result += run
-        else:
-            result.append(stretch.call(pairs, halves, wholes))
+            continue
+        given = {slot for slot in later if slot in stretch.results and slot not in wholes}
+        totals = {slot for slot in given if axes[slot] == SUM}
+        result.append(stretch.call(pairs, halves | given - totals, wholes | totals))
+        result += [Call(stretch.place(slot).parts, (pairs[slot],), (slot,), False) for slot in sorted(given - totals)]
     return result
 
 
@@ -111,6 +117,25 @@ class Place:
         """Return an array for the whole, lying in memory as in the first evaluation."""
         return empty([self.shape[dim] for dim in self.order], self.dtype).transpose(np.argsort(self.order))
 
+    def parts(self, pair: Sequence[Any]) -> Parts:
+        """Return a pair of halves as what they are parts of."""
+        return Parts(self, pair)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Two halves of an array that nobody has looked at."""
+
+    place: Place
+    pair: Sequence[Any]
+
+    def joined(self) -> Any:
+        """Return the array."""
+        whole = self.place.empty()
+        for number, part in enumerate(self.pair):
+            half(whole, self.place.axis, number)[...] = part
+        return whole
+
 
 def half(whole: Any, axis: int, number: int) -> Any:
     """Return the first or second half of an array along a dimension."""
@@ -166,7 +191,7 @@ class Stretch:
         given, sums, placed = sorted(halves), [], []
         for slot in sorted(wholes):
             (sums if self.axes[slot] == SUM else placed).append(slot)
-        places = [self._place(slot) for slot in placed]
+        places = [self.place(slot) for slot in placed]
         needed = [*given, *sums, *placed]
         body = bared(fused(self.body, needed, threads=False), needed)
         writer = ShardWriter(body, [*given, *sums], placed)
@@ -175,7 +200,8 @@ class Stretch:
         function = Shards(writer.function([local.slot for _, local in self.inputs.values()]), ways, len(given), places)
         return Call(function, tuple(taken), tuple(r.slot for r in results), True, results=results)
 
-    def _place(self, slot: int) -> Place:
+    def place(self, slot: int) -> Place:
+        """Return where the whole of a slot goes."""
         raw = self.results[slot].raw
         order = sorted(range(raw.ndim), key=lambda dim: -raw.strides[dim])
         return Place(self.axes[slot], raw.shape, tuple(order), raw.dtype)

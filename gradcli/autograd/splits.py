@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcli.autograd.plan import Call, Traced
+from gradcli.autograd.plan import Call, Traced, slots
 
 SUM = "sum"
 Axes = Sequence[int | None]
@@ -74,7 +74,7 @@ def _can_be_joined(result: Traced, out: int | str) -> bool:
 
 
 def _elementwise(call: Call, axes: Axes) -> Split | None:
-    if not call.shape:
+    if not call.shape or any(type(value) in (list, tuple) and list(slots(value)) for value in call.args):
         return None
     axis = next((axis for axis in axes if axis is not None), 0)
     args = []

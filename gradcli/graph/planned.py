@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.autograd.memory import aligned
 from gradcli.autograd.plan import NotPlannable, Tape, Traced, plan
+from gradcli.autograd.shards import Parts
 from gradcli.autograd.tensor import Tensor
 from gradcli.graph.evaluate import Evaluation, Limits, StepResult, evaluate
 from gradcli.graph.graph import Graph
@@ -58,9 +59,10 @@ class Planned:
             raise first.error
         self.graph, self.made, self.steps = graph, first.made, first.steps
         self._values = [first.slots[graph.names[name]] for name in graph.declared]
-        self._wanted = sorted({slot for value in (*self._values, *self._step_values()) for slot in _wanted(value)})
+        now = {slot for value in (*self._gradients(), *self._step_values()) for slot in _wanted(value)}
+        self._wanted = sorted(now.union(slot for value in self._values for slot in _wanted(value)))
         self.inputs = {name: self._start(first, name) for name in tape.inputs}
-        self._program: Callable[..., tuple[Any, ...]] = plan(tape, self._wanted)
+        self._program: Callable[..., tuple[Any, ...]] = plan(tape, self._wanted, set(self._wanted) - now)
         tape.forget()
 
     def _start(self, first: Evaluation, name: str) -> Any:
@@ -68,6 +70,10 @@ class Planned:
         start = aligned(np.asarray(first[name].data.raw))
         start.setflags(write=False)
         return start
+
+    def _gradients(self) -> Iterator[Any]:
+        """Yield the gradients of the declared values."""
+        yield from (value.gradient for value in self._values if isinstance(value, Tensor))
 
     def _step_values(self) -> Iterator[Any]:
         for step in self.steps:
@@ -95,7 +101,7 @@ class LazySlots(Sequence[Any]):
 
     __slots__ = ("_graph", "_made", "_numbers", "_templates")
 
-    def __init__(self, graph: Graph, templates: Mapping[str, Any], numbers: Mapping[int, Any]) -> None:
+    def __init__(self, graph: Graph, templates: Mapping[str, Any], numbers: dict[int, Any]) -> None:
         self._graph, self._templates, self._numbers = graph, templates, numbers
         self._made: dict[int, Any] = {}
 
@@ -121,18 +127,21 @@ def _wanted(value: Any) -> Iterator[int]:
             yield from _wanted(item)
 
 
-def _number(value: Any, numbers: Mapping[int, Any]) -> Any:
+def _number(value: Any, numbers: dict[int, Any]) -> Any:
     """Return this evaluation's number for one of the first; what is the same in all of them is copied."""
     if isinstance(value, Traced):
-        return numbers[value.slot]
+        found = numbers[value.slot]
+        if isinstance(found, Parts):
+            found = numbers[value.slot] = found.joined()
+        return found
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _grads(step: StepResult, numbers: Mapping[int, Any]) -> dict[str, Any]:
+def _grads(step: StepResult, numbers: dict[int, Any]) -> dict[str, Any]:
     return {name: None if g is None else _number(g, numbers) for name, g in step.grads.items()}
 
 
-def _filled(value: Any, numbers: Mapping[int, Any]) -> Any:
+def _filled(value: Any, numbers: dict[int, Any]) -> Any:
     """Return a value of the first evaluation with this one's numbers."""
     if isinstance(value, Tensor):
         return _filled_tensor(value, numbers)
@@ -141,7 +150,7 @@ def _filled(value: Any, numbers: Mapping[int, Any]) -> Any:
     return type(value)(_filled(item, numbers) for item in value) if isinstance(value, (tuple, list)) else value
 
 
-def _filled_tensor(value: Tensor, numbers: Mapping[int, Any]) -> Tensor:
+def _filled_tensor(value: Tensor, numbers: dict[int, Any]) -> Tensor:
     tensor = Tensor(_number(value.data, numbers))
     tensor.requires_grad, tensor.grad_fn, tensor.output_nr = value.requires_grad, value.grad_fn, value.output_nr
     if value.gradient is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,7 @@ def test_passes_take_time_in_proportion_to_the_calls(rewritten: Callable[..., An
     """Four times the steps are about four times the work, counted in function calls."""
     counts: list[int] = []
 
-    def planned(tape: Tape, wanted: Sequence[int]) -> Any:
+    def planned(tape: Tape, wanted: Sequence[int], later: Collection[int]) -> Any:
         calls = needed(tape.calls, wanted)
         counts.append(0)
         sys.setprofile(lambda *_: counts.append(counts.pop() + 1))
@@ -146,7 +146,7 @@ def test_passes_take_time_in_proportion_to_the_calls(rewritten: Callable[..., An
             rewritten(calls, wanted)
         finally:
             sys.setprofile(None)
-        return plan(tape, wanted)
+        return plan(tape, wanted, later)
 
     monkeypatch.setattr("gradcli.graph.planned.plan", planned)
     for steps in (50, 200):

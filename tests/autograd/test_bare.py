@@ -10,13 +10,15 @@ import pytest
 
 from gradcli.autograd.bare import BARE, bared
 from gradcli.autograd.plan import Tape, function_of
-from gradcli.ops import product, reduction, slicing, views
+from gradcli.ops import expansion, product, reduction, slicing, views
 
 CASES: list[tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = [
     (lambda x: x[1:3], ((4, 3),)), (lambda x: x[:, ::2], ((4, 3),)), (lambda x: slicing.slice_(x, -1, 1, None, 1), ((2, 3),)),
     (lambda x: x[1], ((4, 3),)), (lambda x: x[-1], ((4,),)), (lambda x: slicing.select(x, -1, 0), ((2, 3),)),
     (lambda x: views.t(x), ((2, 3),)), (lambda x: views.t(x), ((3,),)), (lambda x: views.view(x, (3, -1)), ((2, 6),)),
-    (lambda x: views._reshape_alias(x, (4,)), ((1, 4),)), (product.mm, ((2, 3), (3, 4))), (product.mv, ((2, 3), (3,))),
+    (lambda x: views._reshape_alias(x, (4,)), ((1, 4),)), (lambda x: views._unsafe_view(x, (4,)), ((2, 2),)),
+    (lambda x: views.transpose(x, 0, -1), ((2, 3, 4),)), (lambda x: expansion.expand(x, (2, -1)), ((2, 3),)),
+    (lambda x: views.clone_contiguous(x), ((2, 3),)), (product.mm, ((2, 3), (3, 4))), (product.mv, ((2, 3), (3,))),
     (product.dot, ((3,), (3,))), (product.bmm, ((2, 2, 3), (2, 3, 4))),
 ]  # fmt: skip
 
