@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.memory import LINE, empty
-from gradcli.autograd.plan import Call, Traced, Writer, last_uses, slots
+from gradcli.autograd.plan import SYMBOLS, Call, Traced, Writer, key_of, last_uses, needed, slots
 from gradcli.autograd.runs import gathered, read
 from gradcli.autograd.threads import both
 from gradcli.ops import reduction
@@ -34,23 +34,23 @@ def fused(calls: Sequence[Call], wanted: Sequence[int], *, threads: bool = True)
     groups = gathered(calls, large_shape, lambda call: totals.intersection(read(call)))
     result: list[Call] = []
     later = _read_later(groups, wanted)
-    for (shape, run), needed in zip(groups, later, strict=True):
+    for (shape, run), read_later in zip(groups, later, strict=True):
         if shape is None or (len(run) == 1 and not threads):
             result += run
         else:
-            outs = [slot for call in run for slot in call.outs if slot in needed]
+            outs = [slot for call in run for slot in call.outs if slot in read_later]
             result.append(_fuse(run, outs, threads))
     return result
 
 
 def _read_later(groups: Sequence[tuple[Any, list[Call]]], wanted: Sequence[int]) -> list[set[int]]:
     """Return, for each group, which of its own slots are needed after it."""
-    needed = set(wanted)
+    later = set(wanted)
     result = []
     for _, run in reversed(groups):
         made = {slot for call in run for slot in call.outs}
-        result.append(needed & made)
-        needed.update(slot for call in run for slot in read(call))
+        result.append(later & made)
+        later.update(slot for call in run for slot in read(call))
     return result[::-1]
 
 
@@ -104,28 +104,61 @@ def scalar(value: Any) -> Any:
 
 
 def plain(run: Sequence[Call], outs: Sequence[int]) -> list[Call]:
-    """Return a run without products by one: who reads them reads the other factor, and a slot that is needed is a copy."""
+    """Return a run that gives the same bits in fewer calls.
+
+    A product by one is the other factor; what was computed before, with factors or addends exchanged or with the other
+    sign, is not computed again; what is added with its sign changed is subtracted.
+    """
     same: dict[int, Traced] = {}
+    known: dict[Any, Traced] = {}
+    negated: dict[int, Traced] = {}
     result = []
     for call in run:
-        args = tuple(same.get(v.slot, v) if type(v) is Traced else v for v in call.args)
-        factor = _other_factor(call, args)
-        if factor is None:
-            result.append(call.replaced(args))
-            continue
-        same[call.outs[0]] = factor
-        if call.outs[0] in outs:
-            result.append(replace(call, function=np.positive, args=(factor,), symbol=None))
-    return result
+        call = call.replaced(tuple(same.get(v.slot, v) if type(v) is Traced else v for v in call.args))
+        call = _signed(call, negated, known) if call.dtype.kind == "f" else call
+        factor = _other_factor(call)
+        found = known.setdefault(_key(call), call.results[0]) if factor is None else factor
+        if found is not call.results[0]:
+            same[call.outs[0]] = found
+            if call.outs[0] not in outs:
+                continue
+            call = replace(call, function=np.positive, args=(found,), symbol=None)
+        elif call.function is np.negative:
+            negated[call.outs[0]] = call.args[0]
+        result.append(call)
+    return needed(result, outs)
 
 
-def _other_factor(call: Call, args: Sequence[Any]) -> Traced | None:
+def _other_factor(call: Call) -> Traced | None:
+    """Return the factor beside a one."""
     if call.function is not np.multiply:
         return None
-    for one, other in (args, args[::-1]):
+    for one, other in (call.args, call.args[::-1]):
         if type(other) is Traced and type(one) is not Traced and np.ndim(one) == 0 and one == 1 and other.dtype == call.dtype:
             return other
     return None
+
+
+def _key(call: Call) -> tuple[Any, ...]:
+    """Return what is the same for calls that give the same bits."""
+    args = [key_of(value) for value in call.args]
+    return (call.function, *(sorted(args, key=repr) if call.function in (np.add, np.multiply) else args))
+
+
+def _signed(call: Call, negated: Mapping[int, Traced], known: Mapping[Any, Traced]) -> Call:
+    """Return a sum with what is added negated subtracted, and a product with a negated factor as a known one negated."""
+    if call.function not in (np.add, np.multiply):
+        return call
+    for value, other in (call.args, call.args[::-1]):
+        operand = negated.get(value.slot) if type(value) is Traced else None
+        if operand is None:
+            continue
+        if call.function is np.add:
+            return replace(call, function=np.subtract, args=(other, operand), symbol=SYMBOLS[np.subtract])
+        product = known.get(_key(call.replaced((other, operand))))
+        if product is not None:
+            return replace(call, function=np.negative, args=(product,), symbol=SYMBOLS[np.negative])
+    return call
 
 
 class Blocks:

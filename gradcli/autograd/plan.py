@@ -170,7 +170,7 @@ class Tape:
         self, function: Callable[..., Any], values: list[Any], elementwise: bool = False, op: Op | None = None
     ) -> Any:  # fmt: skip
         """Call a function on the raw values and write the call down, unless the very same call was made before."""
-        key = (function, *map(_key, values))
+        key = (function, *map(key_of, values))
         if key in self._known:
             return self._known[key]
         if len(self.calls) >= MOST_CALLS:
@@ -210,12 +210,12 @@ def _raw(value: Any) -> Any:
     return type(value)(map(_raw, value)) if type(value) in (list, tuple) else value
 
 
-def _key(value: Any) -> Any:
+def key_of(value: Any) -> Any:
     """Return what makes two arguments the same: slots, numbers with their type, arrays by identity."""
     if type(value) is Traced:
         return ("slot", value.slot)
     if type(value) in (list, tuple):
-        return (type(value), *map(_key, value))
+        return (type(value), *map(key_of, value))
     if value is None or type(value) in (bool, int, str):
         return (type(value), value)
     return (type(value), repr(value)) if type(value) in (float, complex) else ("id", id(value))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcli.autograd.blocks import LARGE, BlockWriter, fused, plain
-from gradcli.autograd.plan import NotPlannable, Tape, Traced, last_uses, needed, plan, taping
+from gradcli.autograd.plan import NotPlannable, Tape, Traced, function_of, last_uses, needed, plan, taping
 from gradcli.autograd.runs import gathered
 from gradcli.autograd.tensor import Tensor
 from gradcli.autograd.threads import both
@@ -187,3 +187,27 @@ def test_both_gives_two_results_and_errors() -> None:
     for functions in ((lambda: 1 / 0, lambda: 2), (lambda: 1, lambda: 2 / 0)):
         with pytest.raises(ZeroDivisionError):
             both(*functions)
+
+
+def test_runs_compute_nothing_twice() -> None:
+    """x·y and y·x are one call, and so is a product with a changed sign; what is added negated is subtracted."""
+    tape, x = traced(4)
+    y = tape.input("y", np.array([1.0, -0.0, 0.0, -2.5]))
+    minus = -y
+    first = x * y
+    a = first * (y * x) + exponential.exp(minus * x)
+    b = (x * minus) + a
+    wanted = [a.slot, b.slot]
+    calls = plain(needed(tape.calls, wanted), wanted)
+    assert [call.function for call in calls] == [np.multiply, np.multiply, np.negative, np.exp, np.add, np.subtract]
+    found = function_of(calls, list(tape.inputs.values()), wanted)(x.raw, y.raw)
+    for value, expected in zip(found, (a.raw, b.raw), strict=True):
+        np.testing.assert_array_equal(value.view(np.int64), expected.view(np.int64))
+
+
+def test_a_wanted_product_by_one_is_a_copy() -> None:
+    """Who keeps the product keeps an array of its own."""
+    tape, x = traced(4)
+    one = tape.call(np.multiply, [x, np.broadcast_to(1.0, (4,))[0]], elementwise=True)
+    (call,) = plain(tape.calls, [one.slot])
+    assert (call.function, call.args[0].slot) == (np.positive, x.slot)

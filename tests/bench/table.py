@@ -1,6 +1,7 @@
-"""The table: the ratios of gradcli to torch, to NumPy written by hand and to HIPS autograd, timed in alternation.
+"""The table: the ratios of gradcli to torch, to NumPy written by hand and to HIPS autograd, each timed in alternation.
 
-Every number is the best of the repetitions of one form in one process; only ratios are to be compared between machines.
+A ratio is that of the best repetitions of two forms that took turns in one process: what a third one leaves behind in
+caches would be found by one of them only. Only ratios are to be compared between machines.
 """
 
 from __future__ import annotations
@@ -19,21 +20,27 @@ LEAST = 5
 """Repetitions of each form at least."""
 HEAD = "| workload | " + " | ".join(f"to {name}" for name in OTHERS.values()) + " | ms |\n" + "|---" * 5 + "|"
 
-Times = dict[str, float]
-"""The best seconds of each form of a workload."""
+Times = dict[str, tuple[float, float]]
+"""The best seconds of gradcli beside another form, and of that one."""
 
 
 def best(programs: dict[str, Program], seconds: float) -> Times:
-    """Return the best time of each program, run in alternation for about this long."""
-    times: dict[str, list[float]] = {name: [] for name in programs}
+    """Return the best times of gradcli and each other program, which take turns for about this long altogether."""
+    ours = programs["gradcli"]
+    others = {name: program for name, program in programs.items() if name != "gradcli"}
+    return {name: _alternated(ours, program, seconds / len(others)) for name, program in others.items()}
+
+
+def _alternated(one: Program, other: Program, seconds: float) -> tuple[float, float]:
+    times: tuple[list[float], list[float]] = ([], [])
     end = perf_counter() + seconds
-    while perf_counter() < end or min(map(len, times.values())) < LEAST:
-        for name, program in programs.items():
+    while perf_counter() < end or len(times[0]) < LEAST:
+        for program, found in zip((one, other), times, strict=True):
             sleep(PAUSE)
             start = perf_counter()
             program()
-            times[name].append(perf_counter() - start)
-    return {name: min(found) for name, found in times.items()}
+            found.append(perf_counter() - start)
+    return min(times[0]), min(times[1])
 
 
 def measured(make: Callable[[], Workload], seconds: float) -> tuple[str, Times]:
@@ -46,18 +53,20 @@ def measured(make: Callable[[], Workload], seconds: float) -> tuple[str, Times]:
 
 def row(title: str, times: Times) -> str:
     """Return a line of the table of ratios; `–` stands for a form that there is not."""
-    ratios = (f"{times['gradcli'] / times[other]:.2f}" if other in times else "–" for other in OTHERS)
-    return f"| {title} | {' | '.join(ratios)} | {times['gradcli'] * 1e3:.2f} |"
+    ratios = (f"{times[other][0] / times[other][1]:.2f}" if other in times else "–" for other in OTHERS)
+    return f"| {title} | {' | '.join(ratios)} | {min(ours for ours, _ in times.values()) * 1e3:.2f} |"
 
 
 def worst(runs: Iterable[dict[str, Times]]) -> Iterator[str]:
-    """Yield the lines of a table with the highest ratio and the longest time of each cell over all runs."""
+    """Yield the lines of a table with the highest ratio of each cell over all runs, and the time that belongs to it."""
     gathered = list(runs)
     for title in gathered[0]:
         of_one = [run[title] for run in gathered]
-        slowest = max(times["gradcli"] for times in of_one)
-        ratios = {other: max(t["gradcli"] / t[other] for t in of_one) for other in of_one[0] if other != "gradcli"}
-        yield row(title, {"gradcli": slowest} | {other: slowest / ratio for other, ratio in ratios.items()})
+        yield row(title, {other: max((run[other] for run in of_one), key=_ratio) for other in of_one[0]})
+
+
+def _ratio(times: tuple[float, float]) -> float:
+    return times[0] / times[1]
 
 
 KNOWN = {make.__name__: make for make in ALL}
@@ -86,7 +95,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=1, help="how often the whole table is measured; then the worst follows"
     )
-    parser.add_argument("--json", action="store_true", help="print seconds of each form instead: one object per run")
+    parser.add_argument("--json", action="store_true", help="print seconds of gradcli and of each other form instead")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in KNOWN]:
         parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(KNOWN)}")
