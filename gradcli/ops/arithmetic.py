@@ -221,7 +221,17 @@ def _power(x: Any, y: Any) -> Any:
     """Return x to the power of y; negative powers of integers are truncated, as in PyTorch."""
     if is_integral(x) and is_integral(y) and not isinstance(y, int) and y.dtype.kind == "i" and np.any(np.less(y, 0)):
         return np.where(y < 0, np.where(np.equal(np.abs(x), 1), np.power(x, y & 1), 0), np.power(x, np.maximum(y, 0)))
-    return np.power(x, y) if y is not True else x * y
+    if y is True:
+        return x * y
+    form = _POWERS.get(y) if type(y) in (int, float) and x.dtype.kind == "f" else None
+    return np.power(x, y) if form is None else form(x)
+
+
+_POWERS: dict[float, Any] = {
+    1: lambda x: +x, 2: lambda x: x * x, 3: lambda x: x * x * x, 0.5: lambda x: np.sqrt(x),
+    -0.5: lambda x: 1 / np.sqrt(x), -1: lambda x: 1 / x, -2: lambda x: 1 / (x * x),
+}  # fmt: skip
+"""Powers that PyTorch computes without `pow`. Source: `pow_tensor_optimized_scalar_kernel` in `PowKernel.cpp`."""
 
 
 def _power_of_base(g: Any, x: Any, y: Any) -> Any:

@@ -29,7 +29,14 @@ def _softmax(x: Any, dim: int) -> Any:
         return np.exp(x - x)
     e = np.subtract(x, np.max(x, axis, keepdims=True, initial=-np.inf), order="C")
     np.exp(e, out=e)
-    return np.divide(e, np.sum(e, axis, keepdims=True), out=e)
+    return np.divide(e, _summed(e, axis), out=e)
+
+
+def _summed(x: Any, axis: int) -> Any:
+    """Return the sum along an axis, which stays as a one."""
+    if axis == x.ndim - 1 and x.dtype.itemsize > 2:
+        return np.matmul(x, np.ones(x.shape[-1], x.dtype))[..., None]
+    return np.sum(x, axis, keepdims=True)
 
 
 def _products_summed(a: Any, b: Any, axis: int | None) -> Any:
