@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
     """
     if cores() < 2:
         return first(), second()
-    with one_thread_each(), _apart(), _alert():
+    with one_thread_each(), _apart(), _ALERT:
         other = _pool().submit(copy_context().run, first)
         try:
             result = second()
@@ -59,20 +59,6 @@ def _apart() -> Iterator[None]:
     finally:
         if allowed:
             os.sched_setaffinity(0, allowed)
-
-
-@contextmanager
-def _alert() -> Iterator[None]:
-    """Let a thread that waits for the interpreter's lock look for it every few microseconds.
-
-    The lock is held for less than that between NumPy's loops; to be woken when it is released takes ten times as long.
-    """
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(LOOKS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
 
 
 @lru_cache(maxsize=1)
@@ -108,45 +94,41 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-class _Blas:
-    """How many threads OpenBLAS uses for one product; two users of it share the lowered number."""
+class _Setting:
+    """A setting of the whole process that has another value as long as anybody needs that."""
 
-    def __init__(self, get: Callable[[], int], set_: Callable[[int], None]) -> None:
-        self._get, self._set = get, set_
-        self._lock, self._users, self._before = Lock(), 0, 1
+    def __init__(self, get: Callable[[], Any], set_: Callable[[Any], object], value: Any) -> None:
+        self._get, self._set, self._value = get, set_, value
+        self._lock, self._users, self._before = Lock(), 0, value
 
-    def lower(self) -> None:
-        """Let every product run on the thread that asks for it."""
+    def __enter__(self) -> None:
         with self._lock:
             if not self._users:
                 self._before = self._get()
-                self._set(1)
+                self._set(self._value)
             self._users += 1
 
-    def restore(self) -> None:
-        """Give the library its own number back when the last user is done."""
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
             if not self._users:
                 self._set(self._before)
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
+_ALERT = _Setting(sys.getswitchinterval, sys.setswitchinterval, LOOKS)
+"""A thread that waits for the interpreter's lock looks for it every few microseconds.
+
+The lock is held for less than that between NumPy's loops; to be woken when it is released takes ten times as long.
+"""
+
+
+def one_thread_each() -> AbstractContextManager[None]:
     """Keep NumPy's OpenBLAS from starting threads of its own inside; nothing happens where NumPy has another library."""
-    blas = _blas()
-    if blas is None:
-        yield
-        return
-    blas.lower()
-    try:
-        yield
-    finally:
-        blas.restore()
+    return _blas() or nullcontext()
 
 
 @lru_cache(maxsize=1)
-def _blas() -> _Blas | None:
+def _blas() -> _Setting | None:
     """Return the OpenBLAS that came with NumPy, or None. Source: openblas_set_num_threads in OpenBLAS's cblas.h."""
     package = Path(np.__file__).parent
     for path in (*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")):
@@ -159,5 +141,5 @@ def _blas() -> _Blas | None:
                 get = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
                 set_ = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
                 if get and set_:
-                    return _Blas(get, set_)
+                    return _Setting(get, set_, 1)
     return None
