@@ -14,10 +14,8 @@ LINE = 64
 
 def empty(shape: Sequence[int], dtype: Any) -> Any:
     """Return an array without values in order, whose first element is aligned to a cache line."""
-    size = prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + LINE, np.uint8)
-    start = -memory.ctypes.data % LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    memory = np.empty(prod(shape) * np.dtype(dtype).itemsize + LINE, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.__array_interface__["data"][0] % LINE)
 
 
 def aligned(x: Any) -> Any:

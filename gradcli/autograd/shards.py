@@ -106,16 +106,22 @@ def _needs_after(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the whole of a result goes: its dimension that is halved, its sizes, and their order in memory."""
+    """Where the whole of a result goes.
+
+    axis: the dimension that is halved
+    sizes: the sizes from the outermost dimension in memory to the innermost
+    order: which of these each dimension of the result is, None where they are in order
+    """
 
     axis: int
-    shape: tuple[int, ...]
-    order: tuple[int, ...]
+    sizes: tuple[int, ...]
+    order: tuple[int, ...] | None
     dtype: Any
 
     def empty(self) -> Any:
         """Return an array for the whole, lying in memory as in the first evaluation."""
-        return empty([self.shape[dim] for dim in self.order], self.dtype).transpose(np.argsort(self.order))
+        whole = empty(self.sizes, self.dtype)
+        return whole if self.order is None else whole.transpose(self.order)
 
     def parts(self, pair: Sequence[Any]) -> Parts:
         """Return a pair of halves as what they are parts of."""
@@ -203,8 +209,10 @@ class Stretch:
     def place(self, slot: int) -> Place:
         """Return where the whole of a slot goes."""
         raw = self.results[slot].raw
-        order = sorted(range(raw.ndim), key=lambda dim: -raw.strides[dim])
-        return Place(self.axes[slot], raw.shape, tuple(order), raw.dtype)
+        outer_first = sorted(range(raw.ndim), key=lambda dim: -raw.strides[dim])
+        order = tuple(map(outer_first.index, range(raw.ndim)))
+        sizes = tuple(raw.shape[dim] for dim in outer_first)
+        return Place(self.axes[slot], sizes, None if order == tuple(range(raw.ndim)) else order, raw.dtype)
 
 
 class ShardWriter(Writer):
