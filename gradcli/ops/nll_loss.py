@@ -31,11 +31,14 @@ def _chosen(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
     """Return the target with a class axis and 0 where it is ignored, and where it is not."""
     kept = np.asarray(target != ignore_index)
     classes = x.shape[_class_axis(x)]
-    outside = kept & ((target < 0) | (target >= classes))
-    if np.any(outside):
-        raise NumericError(f"Target {target[outside].ravel()[0]} is out of bounds.", code="GC304")
-    at = np.where(kept, target, 0).astype(np.int64)
-    return np.expand_dims(at, _class_axis(x)), kept
+    inside = np.asarray((target >= 0) & (target < classes))
+    at = np.asarray(target)
+    if not inside.all():
+        outside = kept & ~inside
+        if outside.any():
+            raise NumericError(f"Target {target[outside].ravel()[0]} is out of bounds.", code="GC304")
+        at = np.where(kept, target, 0)
+    return np.expand_dims(at.astype(np.int64, copy=False), _class_axis(x)), kept
 
 
 def _weights(target: Any, kept: Any, weight: Any, dtype: Any) -> Any:

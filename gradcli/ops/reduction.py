@@ -141,8 +141,9 @@ def _no_integer_mean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any 
 
 def _mean(x: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     x = in_dtype(x, dtype)
-    total = np.sum(x, axes(x, dim), dtype=np.float32 if x.dtype == np.float16 else None, keepdims=keepdim)
-    return np.divide(total, count(x.shape, dim)).astype(x.dtype)
+    if x.dtype == _HALF:
+        return np.divide(np.sum(x, axes(x, dim), dtype=np.float32, keepdims=keepdim), count(x.shape, dim)).astype(x.dtype)
+    return np.divide(_sum(x, axes(x, dim), keepdim), count(x.shape, dim), dtype=x.dtype)
 
 
 mean_all = reduction(
