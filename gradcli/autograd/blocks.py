@@ -7,6 +7,7 @@ their last use, and what is needed afterwards goes straight to its place in the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -107,8 +108,13 @@ def plain(run: Sequence[Call], outs: Sequence[int]) -> list[Call]:
     """Return a run that gives the same bits in fewer calls.
 
     A product by one is the other factor; what was computed before, with factors or addends exchanged or with the other
-    sign, is not computed again; what is added with its sign changed is subtracted.
+    sign, is not computed again; what is added with its sign changed is subtracted; and a product is negated in its own
+    place instead of a factor that is needed as it is.
     """
+    return _with_signs_last(_without_repetitions(run, outs), outs)
+
+
+def _without_repetitions(run: Sequence[Call], outs: Sequence[int]) -> list[Call]:
     same: dict[int, Traced] = {}
     known: dict[Any, Traced] = {}
     negated: dict[int, Traced] = {}
@@ -126,6 +132,24 @@ def plain(run: Sequence[Call], outs: Sequence[int]) -> list[Call]:
         elif call.function is np.negative:
             negated[call.outs[0]] = call.args[0]
         result.append(call)
+    return needed(result, outs)
+
+
+def _with_signs_last(run: Sequence[Call], outs: Sequence[int]) -> list[Call]:
+    """Return a run in which a factor that was negated for one product alone is not: the product is."""
+    reads = Counter(slot for call in run for slot in read(call))
+    negative = {call.outs[0]: call for call in run if call.function is np.negative and call.dtype.kind == "f"}
+    result = []
+    for call in run:
+        found = next((at for at, v in enumerate(call.args) if type(v) is Traced and v.slot in negative), None)
+        if call.function is not np.multiply or found is None or reads[call.args[found].slot] > 1:
+            result.append(call)
+            continue
+        args = list(call.args)
+        args[found] = negative[args[found].slot].args[0]
+        product = call.results[0].tape.traced(call.results[0].raw)
+        result.append(replace(call, args=tuple(args), outs=(product.slot,), results=(product,)))
+        result.append(replace(call, function=np.negative, args=(product,), symbol=SYMBOLS[np.negative]))
     return needed(result, outs)
 
 

@@ -236,3 +236,17 @@ def test_settings_of_the_process_are_given_back() -> None:
         assert max(inside) < before
     if hasattr(os, "sched_getaffinity"):
         assert len(os.sched_getaffinity(0)) == cores()
+
+
+def test_a_product_is_negated_instead_of_its_factor() -> None:
+    """-x·y is the product with its sign changed, unless -x is needed for more than that."""
+    tape, x = traced(4)
+    y = tape.input("y", np.array([1.0, -0.0, 0.0, -2.5]))
+    z = exponential.exp(-x * y)
+    calls = plain(needed(tape.calls, [z.slot]), [z.slot])
+    assert [call.function for call in calls] == [np.multiply, np.negative, np.exp]
+    np.testing.assert_array_equal(function_of(calls, list(tape.inputs.values()), [z.slot])(x.raw, y.raw)[0], z.raw)
+    minus = -x
+    both_read = (minus * y) / minus
+    calls = plain(needed(tape.calls, [both_read.slot]), [both_read.slot])
+    assert [call.function for call in calls] == [np.negative, np.multiply, np.true_divide]
