@@ -143,10 +143,13 @@ class Compiled:
     evaluated anew each time.
     """
 
-    __slots__ = ("_plans", "limits", "spec")
+    __slots__ = ("_planning", "_plans", "limits", "spec")
 
     def __init__(self, spec: Spec, limits: Limits | None = None) -> None:
+        from gradcli.graph import planned
+
         self.spec, self.limits = spec, limits
+        self._planning = planned
         self._plans: dict[Any, Planned | None] = {}
 
     def __call__(self, **replacements: Any) -> Result:
@@ -162,17 +165,16 @@ class Compiled:
 
     def _plan(self, arrays: Mapping[str, Any]) -> Planned | None:
         """Return the plan for arrays like these, made at the first call with such ones; None where there can be none."""
-        from gradcli.graph.planned import NotPlannable, Planned, signature
-
-        key = signature(arrays)
-        if key not in self._plans:
-            if len(self._plans) >= MOST_PLANS:
-                self._plans.pop(next(iter(self._plans)))
+        planning, plans = self._planning, self._plans
+        key = planning.signature(arrays)
+        if key not in plans:
+            if len(plans) >= MOST_PLANS:
+                plans.pop(next(iter(plans)))
             try:
-                self._plans[key] = Planned(self.spec.graph, arrays, self.limits)
-            except (NotPlannable, SpecError):
-                self._plans[key] = None
-        return self._plans[key]
+                plans[key] = planning.Planned(self.spec.graph, arrays, self.limits)
+            except (planning.NotPlannable, SpecError):
+                plans[key] = None
+        return plans[key]
 
 
 def compile(spec: Spec | str | Path | Mapping[str, Any], *, limits: Limits | None = None) -> Compiled:

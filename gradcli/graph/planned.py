@@ -49,7 +49,7 @@ class Planned:
     Raises NotPlannable where the graph's way depends on values, and SpecError where its first evaluation fails.
     """
 
-    __slots__ = ("_program", "_values", "_wanted", "graph", "inputs", "made", "steps")
+    __slots__ = ("_program", "_templates", "_wanted", "graph", "inputs", "made", "steps")
 
     def __init__(self, graph: Graph, arrays: Mapping[str, Any], limits: Limits | None) -> None:
         keep_pages()
@@ -58,9 +58,9 @@ class Planned:
         if first.error is not None:
             raise first.error
         self.graph, self.made, self.steps = graph, first.made, first.steps
-        self._values = [first.slots[graph.names[name]] for name in graph.declared]
+        self._templates = {name: first.slots[graph.names[name]] for name in graph.declared}
         now = {slot for value in (*self._gradients(), *self._step_values()) for slot in _wanted(value)}
-        self._wanted = sorted(now.union(slot for value in self._values for slot in _wanted(value)))
+        self._wanted = sorted(now.union(slot for value in self._templates.values() for slot in _wanted(value)))
         self.inputs = {name: self._start(first, name) for name in tape.inputs}
         self._program: Callable[..., tuple[Any, ...]] = plan(tape, self._wanted, set(self._wanted) - now)
         tape.forget()
@@ -73,7 +73,7 @@ class Planned:
 
     def _gradients(self) -> Iterator[Any]:
         """Yield the gradients of the declared values."""
-        yield from (value.gradient for value in self._values if isinstance(value, Tensor))
+        yield from (value.gradient for value in self._templates.values() if isinstance(value, Tensor))
 
     def _step_values(self) -> Iterator[Any]:
         for step in self.steps:
@@ -90,8 +90,7 @@ class Planned:
         finally:
             DEFAULT.reset(token)
         numbers = dict(zip(self._wanted, found, strict=True))
-        made = dict(zip(self.graph.declared, self._values, strict=True))
-        slots = LazySlots(self.graph, made, numbers)
+        slots = LazySlots(self.graph, self._templates, numbers)
         steps = [StepResult(s.step, [_number(v, numbers) for v in s.v], _grads(s, numbers)) for s in self.steps]
         return Evaluation(self.graph, slots, self.made, steps)  # type: ignore[arg-type]
 
