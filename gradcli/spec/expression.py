@@ -61,6 +61,8 @@ def parse(text: str) -> Expression:
     except SyntaxError as error:
         raise _explained(error, text, shift) from None
     except (ValueError, UnicodeError) as error:
+        if "\0" in text:
+            raise _null_character(text) from None
         raise ExpressionError("GC120", f"not an expression: {error}", 0, len(text)) from None
     except (RecursionError, MemoryError):
         raise too_deep(0, len(text)) from None
@@ -133,9 +135,14 @@ _OTHER_LANGUAGES = (
 _PART = r"(?<![\w.])[^\W\d][\w.]*\.\d+(?![\w])"
 
 
+def _null_character(text: str) -> ExpressionError:
+    """The error for a text with a null character, which is a SyntaxError or a ValueError by Python's version."""
+    return ExpressionError("GC120", "not an expression: it has a null character", text.index("\0"))
+
+
 def _explained(error: SyntaxError, text: str, shift: int) -> ExpressionError:
     if "\0" in text:
-        return ExpressionError("GC120", "not an expression: it has a null character", text.index("\0"))
+        return _null_character(text)
     last = len(text.rstrip()) - 1
     offset = min(error.offset - 1 + shift, last) if error.offset else last
     length = min((error.end_offset or 0) - (error.offset or 0), last + 1 - offset)
