@@ -63,9 +63,12 @@ def test_control_c_is_130() -> None:
         [*COMMAND, "run", "endless.yaml", "--max-steps", "1000000000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=SPECS, env=environment,
     )  # fmt: skip
-    time.sleep(1.5)
-    endless.send_signal(signal.SIGINT)
-    _, err = endless.communicate(timeout=20)
+    try:
+        time.sleep(1.5)
+        endless.send_signal(signal.SIGINT)
+        _, err = endless.communicate(timeout=20)
+    finally:
+        endless.kill()
     assert endless.returncode == 130
     assert b"Traceback" not in err
 
