@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -165,3 +167,51 @@ def test_a_random_spec_in_shards_gives_what_it_gives_whole(spec: dict[str, Any])
             ours, theirs = result[name].grad, expected[name].grad
             assert (ours is None) == (theirs is None)
             np.testing.assert_allclose(0 if ours is None else ours, 0 if theirs is None else theirs, rtol=1e-10, atol=1e-10)
+
+
+def step() -> Any:
+    """Return a compiled spec of which a part is done in halves."""
+    draws = np.random.RandomState(0)
+    parameters = {name: draws.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+    ops = {"h": "softmax(a @ w + u, dim=1)", "out": "(h * b).sum()"}
+    return gradcli.compile({"parameters": parameters, "ops": ops, "backward": "out"})
+
+
+def bits(compiled: Any) -> bytes:
+    """Return the gradients of one call, byte by byte."""
+    result = compiled()
+    return b"".join(np.ascontiguousarray(result[name].grad).tobytes() for name in SHAPES)
+
+
+@pytest.mark.usefixtures("eager")
+def test_one_processor_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is divided in the same way, whoever does it."""
+    expected = bits(step())
+    monkeypatch.setattr("gradcli.autograd.threads.cores", lambda: 1)
+    assert bits(step()) == expected
+
+
+@pytest.mark.usefixtures("eager")
+def test_several_threads_may_call_one_step() -> None:
+    """They wait for the second thread in turn, and each gets its own results."""
+    compiled = step()
+    expected, found = bits(compiled), []
+    users = [Thread(target=lambda: found.extend(bits(compiled) for _ in range(10))) for _ in range(4)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert found == [expected] * 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is POSIX's")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.usefixtures("eager")
+def test_a_forked_process_has_a_second_thread_of_its_own() -> None:
+    """A child of a process that has used its second thread does not wait for it."""
+    compiled = step()
+    expected = bits(compiled)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if bits(compiled) == expected else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
