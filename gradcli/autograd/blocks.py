@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcli.autograd.memory import LINE, empty
 from gradcli.autograd.plan import SYMBOLS, Call, Traced, Writer, key_of, last_uses, needed, slots
-from gradcli.autograd.runs import gathered, read
+from gradcli.autograd.runs import gathered
 from gradcli.autograd.threads import both
 from gradcli.ops import reduction
 
@@ -32,7 +32,7 @@ LARGE = 1 << 18
 def fused(calls: Sequence[Call], wanted: Sequence[int], *, threads: bool = True) -> list[Call]:
     """Return the calls with every run of elementwise ones over large arrays of one shape made one call."""
     totals = {call.outs[0] for call in calls if _is_total(call)}
-    groups = gathered(calls, large_shape, lambda call: totals.intersection(read(call)))
+    groups = gathered(calls, large_shape, lambda call: totals.intersection(call.read()))
     result: list[Call] = []
     later = _read_later(groups, wanted)
     for (shape, run), read_later in zip(groups, later, strict=True):
@@ -51,7 +51,7 @@ def _read_later(groups: Sequence[tuple[Any, list[Call]]], wanted: Sequence[int])
     for _, run in reversed(groups):
         made = {slot for call in run for slot in call.outs}
         result.append(later & made)
-        later.update(slot for call in run for slot in read(call))
+        later.update(slot for call in run for slot in call.read())
     return result[::-1]
 
 
@@ -137,7 +137,7 @@ def _without_repetitions(run: Sequence[Call], outs: Sequence[int]) -> list[Call]
 
 def _with_signs_last(run: Sequence[Call], outs: Sequence[int]) -> list[Call]:
     """Return a run in which a factor that was negated for one product alone is not: the product is."""
-    reads = Counter(slot for call in run for slot in read(call))
+    reads = Counter(slot for call in run for slot in call.read())
     negative = {call.outs[0]: call for call in run if call.function is np.negative and call.dtype.kind == "f"}
     result = []
     for call in run:
@@ -272,7 +272,7 @@ class BlockWriter(Writer):
         """Return the statement of one call; its operands' scratch is free after their last use, for its own result too."""
         (slot,) = call.outs
         args = [self._written(value) for value in call.args]
-        for ending in {s for s in read(call) if self.last[s] == number and s in self._held}:
+        for ending in {s for s in call.read() if self.last[s] == number and s in self._held}:
             self._idle.setdefault(self._held.pop(ending), []).append(self.names[ending])
         place = self.places.get(slot)
         if slot in self.totals:

@@ -20,7 +20,13 @@ def empty(shape: Sequence[int], dtype: Any) -> Any:
 
 def aligned(x: Any) -> Any:
     """Return a copy of an array in its memory order, aligned to a cache line."""
-    order = sorted(range(x.ndim), key=lambda dim: -abs(x.strides[dim]))
-    copy = empty([x.shape[dim] for dim in order], x.dtype).transpose(np.argsort(order))
+    sizes, order = memory_order(x)
+    copy = empty(sizes, x.dtype).transpose(order)
     copy[...] = x
     return copy
+
+
+def memory_order(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return an array's sizes from the outermost dimension in memory to the innermost, and which of them each dimension is."""
+    outer_first = sorted(range(x.ndim), key=lambda dim: -abs(x.strides[dim]))
+    return tuple(x.shape[dim] for dim in outer_first), tuple(map(outer_first.index, range(x.ndim)))

@@ -126,6 +126,11 @@ class Call:
     results: tuple[Traced, ...] = ()
     into: int | None = None
 
+    def read(self) -> Iterator[int]:
+        """Yield the slots that the call reads, as often as it does."""
+        for value in self.args:
+            yield from slots(value)
+
     def replaced(self, args: tuple[Any, ...]) -> Call:
         """Return this call with other arguments."""
         return replace(self, args=args)
@@ -266,13 +271,13 @@ def needed(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
     for call in reversed(calls):
         if not alive.isdisjoint(call.outs):
             kept.append(call)
-            alive.update(slot for value in call.args for slot in slots(value))
+            alive.update(call.read())
     return kept[::-1]
 
 
 def last_uses(calls: Sequence[Call]) -> dict[int, int]:
     """Return, for every slot that is used, the number of the last call that uses it."""
-    return {slot: number for number, call in enumerate(calls) for value in call.args for slot in slots(value)}
+    return {slot: number for number, call in enumerate(calls) for slot in call.read()}
 
 
 def slots(value: Any) -> Iterator[int]:
@@ -314,7 +319,7 @@ class Writer:
         """Return the assignment of one call."""
         args = [self._written(value) for value in call.args]
         right = self._right(call, args)
-        ending = {slot for value in call.args for slot in slots(value) if self.last[slot] == number}
+        ending = {slot for slot in call.read() if self.last[slot] == number}
         self._free += [self.names[slot] for slot in ending - self.wanted]
         left = [self.assigned(slot) for slot in call.outs]
         self._free += [self.names[slot] for slot in call.outs if slot not in self.last and slot not in self.wanted]

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gradcli.autograd.plan import Call, slots
+from gradcli.autograd.plan import Call
 
 Kind = Any
-
-
-def read(call: Call) -> Iterator[int]:
-    """Yield the slots that a call reads."""
-    for value in call.args:
-        yield from slots(value)
 
 
 def gathered(
@@ -38,7 +32,7 @@ def gathered(
             container.clear()  # type: ignore[attr-defined]
 
     for call in calls:
-        found, needs = kind(call), set(read(call))
+        found, needs = kind(call), set(call.read())
         if found is None:
             if run and not (made.isdisjoint(needs) and delayed.isdisjoint(needs)):
                 waiting.append(call)

@@ -14,9 +14,9 @@ import numpy as np
 
 from gradcli.autograd.bare import bared
 from gradcli.autograd.blocks import Blocks, fused, large_shape, scalar
-from gradcli.autograd.memory import empty
+from gradcli.autograd.memory import empty, memory_order
 from gradcli.autograd.plan import Call, Traced, Writer, last_uses
-from gradcli.autograd.runs import gathered, read
+from gradcli.autograd.runs import gathered
 from gradcli.autograd.splits import SUM, VIEWS, Split, cost, split
 from gradcli.autograd.threads import both
 from gradcli.ops import product
@@ -97,7 +97,7 @@ def _needs_after(
         made = {slot for call in run for slot in call.outs}
         result.append((halves & made, wholes & made))
         if stretch is None:
-            wholes.update(slot for call in run for slot in read(call))
+            wholes.update(slot for call in run for slot in call.read())
         else:
             halves |= stretch.halves
             wholes |= stretch.wholes
@@ -110,18 +110,17 @@ class Place:
 
     axis: the dimension that is halved
     sizes: the sizes from the outermost dimension in memory to the innermost
-    order: which of these each dimension of the result is, None where they are in order
+    order: which of these each dimension of the result is
     """
 
     axis: int
     sizes: tuple[int, ...]
-    order: tuple[int, ...] | None
+    order: tuple[int, ...]
     dtype: Any
 
     def empty(self) -> Any:
         """Return an array for the whole, lying in memory as in the first evaluation."""
-        whole = empty(self.sizes, self.dtype)
-        return whole if self.order is None else whole.transpose(self.order)
+        return empty(self.sizes, self.dtype).transpose(self.order)
 
     def parts(self, pair: Sequence[Any]) -> Parts:
         """Return a pair of halves as what they are parts of."""
@@ -209,10 +208,7 @@ class Stretch:
     def place(self, slot: int) -> Place:
         """Return where the whole of a slot goes."""
         raw = self.results[slot].raw
-        outer_first = sorted(range(raw.ndim), key=lambda dim: -raw.strides[dim])
-        order = tuple(map(outer_first.index, range(raw.ndim)))
-        sizes = tuple(raw.shape[dim] for dim in outer_first)
-        return Place(self.axes[slot], sizes, None if order == tuple(range(raw.ndim)) else order, raw.dtype)
+        return Place(self.axes[slot], *memory_order(raw), raw.dtype)
 
 
 class ShardWriter(Writer):

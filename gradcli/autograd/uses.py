@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.autograd.plan import Call, Traced, slots
+from gradcli.autograd.plan import Call, Traced
 
 
 class Uses:
@@ -17,7 +17,7 @@ class Uses:
     def __init__(self, calls: Sequence[Call], wanted: Iterable[int]) -> None:
         self.maker = {slot: number for number, call in enumerate(calls) for slot in call.outs}
         self._calls = calls
-        self._reads = Counter(slot for call in calls for value in call.args for slot in slots(value))
+        self._reads = Counter(slot for call in calls for slot in call.read())
         self._reads.update(wanted)
 
     def once(self, value: Any) -> bool:

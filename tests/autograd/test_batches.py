@@ -7,8 +7,9 @@ import pytest
 
 from gradcli.autograd import batches
 from gradcli.autograd.batches import batched
-from gradcli.autograd.plan import Call, Tape, Traced, function_of, needed
+from gradcli.autograd.plan import Call, Tape, Traced
 from gradcli.ops import product, trigonometric, views
+from tests.autograd import passes
 
 
 def sequence(steps: int, *shape: int, dtype: str = "float32") -> tuple[Tape, Traced, Traced]:
@@ -20,11 +21,8 @@ def sequence(steps: int, *shape: int, dtype: str = "float32") -> tuple[Tape, Tra
 
 def rewritten(tape: Tape, wanted: list[int]) -> list[Call]:
     """Return the calls after the pass; hold them to give the bits of those before."""
-    before = needed(tape.calls, wanted)
-    after = needed(batched(before, wanted), wanted)
-    values = [tape.values[slot].raw for slot in tape.inputs.values()]
-    expected, found = (function_of(calls, list(tape.inputs.values()), wanted)(*values) for calls in (before, after))
-    for a, b in zip(expected, found, strict=True):
+    after, values = passes.rewritten(batched, tape, wanted)
+    for a, b in values:
         assert (a.tobytes(), a.strides, a.dtype) == (b.tobytes(), b.strides, b.dtype)
     return after
 

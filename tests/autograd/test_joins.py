@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from gradcli.autograd.joins import joined
-from gradcli.autograd.plan import Call, Tape, Traced, function_of, needed
+from gradcli.autograd.plan import Call, Tape, Traced
 from gradcli.ops import reduction
 from gradcli.ops.slicing import select_backward, slice_backward
+from tests.autograd import passes
 
 
 def inputs(*shapes: tuple[int, ...], dtype: str = "float32") -> tuple[Tape, list[Traced]]:
@@ -22,11 +23,8 @@ def inputs(*shapes: tuple[int, ...], dtype: str = "float32") -> tuple[Tape, list
 
 def rewritten(tape: Tape, wanted: list[int]) -> list[Call]:
     """Return the calls after the pass; hold them to give the bits and the memory order of those before."""
-    before = needed(tape.calls, wanted)
-    after = needed(joined(before, wanted), wanted)
-    values = [tape.values[slot].raw for slot in tape.inputs.values()]
-    expected, found = (function_of(calls, list(tape.inputs.values()), wanted)(*values) for calls in (before, after))
-    for a, b in zip(expected, found, strict=True):
+    after, values = passes.rewritten(joined, tape, wanted)
+    for a, b in values:
         assert (a.tobytes(), a.strides, a.dtype) == (b.tobytes(), b.strides, b.dtype)
     return after
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from gradcli.autograd import totals
-from gradcli.autograd.plan import Call, Tape, Traced, function_of, needed
+from gradcli.autograd.plan import Call, Tape, Traced, needed
 from gradcli.autograd.totals import totalled
 from gradcli.ops import product, reduction, views
+from tests.autograd import passes
 
 
 def inputs(count: int, *shape: int, dtype: str = "float32") -> tuple[Tape, list[Traced]]:
@@ -30,11 +31,8 @@ def added(terms: Sequence[Any]) -> Any:
 
 def rewritten(tape: Tape, wanted: list[int]) -> list[Call]:
     """Return the calls after the pass; hold them to give the numbers of those before."""
-    before = needed(tape.calls, wanted)
-    after = needed(totalled(before, wanted), wanted)
-    values = [tape.values[slot].raw for slot in tape.inputs.values()]
-    expected, found = (function_of(calls, list(tape.inputs.values()), wanted)(*values) for calls in (before, after))
-    for a, b in zip(expected, found, strict=True):
+    after, values = passes.rewritten(totalled, tape, wanted)
+    for a, b in values:
         np.testing.assert_allclose(a, b, rtol=0, atol=64 * np.finfo(a.dtype).eps * np.abs(a).max())
         assert (a.dtype, a.strides) == (b.dtype, b.strides)
     return after
