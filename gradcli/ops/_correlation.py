@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 Array: TypeAlias = "NDArray[Any]"
 Sizes = Sequence[int]
 
-CHUNK_BYTES = 1 << 19
-"""How much of a batch is unrolled at a time."""
-SMALL = 512
-"""Windows of an item below which several items are multiplied at once."""
+CHUNK_BYTES = 1 << 21
+"""How much of a batch is unrolled at a time: what stays in a processor's cache."""
+SMALL = 1 << 20
+"""Multiplications of a matrix product that OpenBLAS does without copying its operands together first."""
+MANY = 512
+"""Windows of an item from which it makes a matrix by itself; else several items are multiplied at once."""
+MUCH = 128
+"""Terms of a sum, and uses of each, from which a product of large matrices is better made of small ones."""
+FEW = 8
+"""Rows or columns of an operand below which a product is mostly overhead."""
 
 
 def padded(x: Array, low: Sizes, high: Sizes, value: Any = 0) -> Array:
@@ -52,43 +58,58 @@ def out_sizes(sizes: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tu
     return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True))
 
 
-def _grid(sizes: Sizes, out: Sizes, stride: Sizes) -> tuple[int, ...]:
-    """Return the windows to unroll: whole rows of the padded input where they are not many more than asked for.
-
-    Windows over whole rows lie one element apart, so that each tap of the kernel reads one long run of memory.
-    """
-    rows = (out[0], *sizes[1:])
-    return rows if set(stride) == {1} and prod(rows) <= 2 * prod(out) else tuple(out)
-
-
 class _Unrolled:
     """The windows of a batch as matrices (items, groups, taps, windows), where small items lie side by side in one.
 
-    view: the windows (items, channels, *kernel, together, *grid)
+    Windows one row apart share their rows. Where an item has many windows, the rows of the kernel are not unrolled: the
+    taps of each row of the kernel find their windows in the same matrix, some columns further on.
+
+    rows: how many such views each part has; 1 where the rows are unrolled, too
     together: how many of the batch make one item
     """
 
-    def __init__(self, x: Array, kernel: Sizes, grid: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> None:
-        size, taps = prod(grid), x.shape[1] * prod(kernel)
-        self.together = _divisor(len(x), -(-SMALL // size)) if size < SMALL else 1
-        found = windows(x, kernel, grid, stride, dilation).reshape(-1, self.together, x.shape[1], *kernel, *grid)
-        self.view = np.moveaxis(found, 1, 2 + len(kernel))
-        self.step = min(len(found), max(1, CHUNK_BYTES // (self.together * taps * size * x.itemsize)))
-        self.space = np.empty((self.step, *self.view.shape[1:]), x.dtype)
-        self.matrices = self.space.reshape(self.step, groups, taps // groups, self.together * size)
+    def __init__(self, x: Array, kernel: Sizes, out: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> None:
+        size, row, each = prod(out), prod(out[1:]), x.shape[1] // groups
+        shared = stride[0] == 1 and size >= MANY and prod(kernel[1:]) > 1 and each * prod(kernel[1:]) >= FEW
+        self.rows = kernel[0] if shared else 1
+        if self.rows > 1:
+            kernel, out = (1, *kernel[1:]), ((self.rows - 1) * dilation[0] + out[0], *out[1:])
+        self.together = 1 if size >= MANY else _divisor(len(x), -(-MANY // size))
+        found = windows(x, kernel, out, stride, dilation).reshape(-1, self.together, x.shape[1], *kernel, *out)
+        self._view = np.moveaxis(found, 1, 2 + len(kernel))
+        taps, columns = each * prod(kernel), self.together * prod(out)
+        if self._view.flags.c_contiguous:
+            self.step, self._space = len(found), self._view
+        else:
+            self.step = min(len(found), max(1, CHUNK_BYTES // (groups * taps * columns * x.itemsize)))
+            self._space = np.empty((self.step, *self._view.shape[1:]), x.dtype)
+        matrices = self._space.reshape(self.step, groups, taps, columns)
+        begins = (r * dilation[0] * row for r in range(self.rows))
+        self._matrices = [matrices[..., begin : begin + self.together * size] for begin in begins]
 
-    def parts(self) -> Iterator[tuple[slice, Array]]:
-        """Yield parts of the items with their matrices, which are good until the next one."""
-        for start in range(0, len(self.view), self.step):
-            part = slice(start, start + self.step)
-            piece = self.view[part]
-            np.copyto(self.space[: len(piece)], piece)
-            yield part, self.matrices[: len(piece)]
+    def parts(self) -> Iterator[tuple[slice, list[Array]]]:
+        """Yield parts of the items with their matrices, one for each of the rows; good until the next part."""
+        for start in range(0, len(self._view), self.step):
+            piece = self._view[start : start + self.step]
+            if self._space is not self._view:
+                np.copyto(self._space[: len(piece)], piece)
+            yield slice(start, start + len(piece)), [m[: len(piece)] for m in self._matrices]
+
+    def weights(self, w: Array, groups: int) -> Array:
+        """Return a weight (o, channels, *kernel) as it goes with the matrices: (rows, groups, o / groups, taps)."""
+        grouped = w.reshape(groups, w.shape[0] // groups, w.shape[1], self.rows, -1)
+        return grouped.transpose(3, 0, 1, 2, 4).reshape(self.rows, groups, w.shape[0] // groups, -1)
 
     def items(self, x: Array, groups: int) -> Array:
-        """Return a batch (n, channels, *sizes) as it goes with the matrices: (items, groups, each, together, *sizes)."""
-        grouped = x.reshape(len(x) // self.together, self.together, groups, x.shape[1] // groups, *x.shape[2:])
-        return np.moveaxis(grouped, 1, 3)
+        """Return a batch (n, channels, *out) as it goes with the matrices: (items, groups, each, windows)."""
+        each = x.shape[1] // groups
+        grouped = x.reshape(len(x) // self.together, self.together, groups, each, -1)
+        return np.moveaxis(grouped, 1, 3).reshape(len(grouped), groups, each, -1)
+
+    def batch(self, items: Array, out: Sizes) -> Array:
+        """Return what `items` was made from."""
+        apart = items.reshape(*items.shape[:3], self.together, -1)
+        return np.ascontiguousarray(np.moveaxis(apart, 3, 1)).reshape(len(items) * self.together, -1, *out)
 
 
 def _divisor(number: int, least: int) -> int:
@@ -96,44 +117,67 @@ def _divisor(number: int, least: int) -> int:
     return next((d for d in range(max(least, 1), number) if number % d == 0), number)
 
 
-def _framed(x: Array, low: Sizes, high: Sizes) -> Array:
-    """Return x padded, and one row more in memory: windows over whole rows reach over the end of the last one."""
-    return padded(x, low, (high[0] + 1, *high[1:]))[:, :, :-1]
-
-
 def correlate(
     x: Array, w: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int, bias: Array | None = None
 ) -> Array:  # fmt: skip
     """Return Σ over taps of w · x at the windows, plus the bias: (n, c, *sizes), (o, c / groups, *kernel) → (n, o, *out)."""
-    return _correlate(_framed(x, padding, padding), w, stride, dilation, groups, bias)
+    return _correlate(padded(x, padding, padding), w, stride, dilation, groups, bias)
 
 
 def _correlate(x: Array, w: Array, stride: Sizes, dilation: Sizes, groups: int, bias: Array | None = None) -> Array:
-    """Return the correlation of a framed input; few outputs are found for each row of the kernel, then added up."""
+    """Return the correlation of an input that is padded already."""
     out, each = out_sizes(x.shape[2:], w.shape[2:], stride, dilation), w.shape[0] // groups
-    result = np.empty((len(x), groups, each, *out), x.dtype)
-    added = x.dtype.type(0) if bias is None else bias.reshape(groups, each, *(1,) * (1 + len(out)))
-    if not w.size or not result.size:
-        result[...] = added if bias is None else bias.reshape(groups, each, *(1,) * len(out))
+    row, taps = prod(out[1:]), prod(w.shape[1:])
+    added = None if bias is None else bias.reshape(groups, each, 1)
+    if not w.size or not len(x) * prod(out):
+        result = np.zeros((len(x), groups, each, prod(out)), x.dtype)
+        if added is not None:
+            result += added
         return result.reshape(len(x), w.shape[0], *out)
-    rows = w.shape[2] if stride[0] == 1 and 2 * w.shape[2] * each <= prod(w.shape[1:]) else 1
-    weights = w.reshape(groups, each, w.shape[1], rows, -1).transpose(0, 3, 1, 2, 4).reshape(groups, rows * each, -1)
-    kernel, grid = w.shape[2:], _grid(x.shape[2:], out, stride)
-    if rows > 1:
-        kernel, grid = (1, *kernel[1:]), (x.shape[2], *grid[1:])
-    unrolled = _Unrolled(x, kernel, grid, stride, dilation, groups)
-    products = np.empty((unrolled.step, groups, len(weights[0]), unrolled.matrices.shape[3]), x.dtype)
-    by_row = products.reshape(unrolled.step, groups, rows, each, unrolled.together, *grid)
-    inner = tuple(map(slice, out[1:]))
-    taken = [by_row[(slice(None), slice(None), r, ..., slice(r * dilation[0], r * dilation[0] + out[0]), *inner)] for r in
-             range(rows)]  # fmt: skip
-    places = unrolled.items(result.reshape(len(x), -1, *out), groups)
+    if row >= FEW and each * taps * row <= SMALL and dilation[0] == 1 and w[0, 0].size > 1:
+        return _by_rows(x, w, out, stride, dilation, groups, added)
+    unrolled = _Unrolled(x, w.shape[2:], out, stride, dilation, groups)
+    first, *others = unrolled.weights(w, groups)
+    result = np.empty((len(x) // unrolled.together, groups, each, unrolled.together * prod(out)), x.dtype)
+    product = np.empty((unrolled.step, *result.shape[1:]), x.dtype) if others else result
     for part, matrices in unrolled.parts():
-        count, place = len(matrices), places[part]
-        np.matmul(weights, matrices, out=products[:count])
-        np.add(taken[0][:count], added, out=place)
-        for row in taken[1:]:
-            place += row[:count]
+        place = result[part]
+        np.matmul(first, matrices[0], out=place)
+        for weight, matrix in zip(others, matrices[1:], strict=True):
+            place += np.matmul(weight, matrix, out=product[: len(place)])
+        if added is not None:
+            place += added
+    return unrolled.batch(result, out)
+
+
+def _by_rows(
+    x: Array, w: Array, out: Sizes, stride: Sizes, dilation: Sizes, groups: int, added: Array | None
+) -> Array:  # fmt: skip
+    """Return the correlation, a product for each row of windows.
+
+    The windows of a row of the input are unrolled in all dimensions but the first, and the rows lie below each other: what
+    a row of windows needs from some rows of the input is one matrix in memory, which the next one overlaps.
+    """
+    each, channels = w.shape[0] // groups, w.shape[1]
+    grouped = x.reshape(len(x), groups, channels, *x.shape[2:])
+    view = windows(grouped.swapaxes(2, 3), w.shape[3:], out[1:], stride[1:], dilation[1:])
+    step = min(len(x), max(1, CHUNK_BYTES // (prod(view.shape[1:]) * x.itemsize)))
+    space = np.empty((step, *view.shape[1:]), x.dtype)
+    across = space.reshape(*space.shape[:3], -1, prod(out[1:]))
+    item, group, row, tap, column = across.strides
+    shape = (step, groups, out[0], prod(w.shape[1:]), across.shape[-1])
+    matrices = as_strided(across, shape, (item, group, row * stride[0], tap, column), writeable=False)
+    weights = np.moveaxis(w.reshape(groups, 1, each, channels, w.shape[2], -1), 3, 4).reshape(groups, 1, each, -1)
+    weights = np.ascontiguousarray(weights.swapaxes(-1, -2)).swapaxes(-1, -2)
+    result = np.empty((len(x), groups, each, prod(out)), x.dtype)
+    rows = result.reshape(*result.shape[:3], out[0], -1).swapaxes(2, 3)
+    for start in range(0, len(x), step):
+        part = slice(start, start + step)
+        count = len(view[part])
+        np.copyto(space[:count], view[part])
+        np.matmul(weights, matrices[:count], out=rows[part])
+        if added is not None:
+            result[part] += added
     return result.reshape(len(x), w.shape[0], *out)
 
 
@@ -146,24 +190,30 @@ def correlate_weight(
     used = tuple(
         (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(g.shape[2:], stride, dilation, w_shape[2:], strict=True)
     )
-    x = _framed(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
-    settings = (x, w_shape, stride, dilation, groups)
-    w = _summed(g, _grid(x.shape[2:], g.shape[2:], stride), *settings)
-    return w if np.isfinite(w).all() else _summed(g, g.shape[2:], *settings)
-
-
-def _summed(g: Array, grid: Sizes, x: Array, w_shape: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Array:
-    """Return Σ over windows of g · x, with g = 0 at windows of the grid that g does not have (where x is finite)."""
-    unrolled = _Unrolled(x, w_shape[2:], grid, stride, dilation, groups)
-    slopes = unrolled.items(g, groups)
-    columns = np.zeros((unrolled.step, *slopes.shape[1:4], *grid), g.dtype)
-    inside = columns[(..., *map(slice, g.shape[2:]))]
-    right = columns.reshape(*columns.shape[:3], -1).swapaxes(-1, -2)
+    x = padded(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
+    unrolled = _Unrolled(x, w_shape[2:], g.shape[2:], stride, dilation, groups)
+    slopes, each = unrolled.items(g, groups), w_shape[0] // groups
+    pieces = _pieces_of(slopes.shape[3], prod(w_shape[1:]) // unrolled.rows * each)
+    small = pieces > 0 and each >= FEW and prod(w_shape[1:]) >= MUCH
     total: Any = 0
     for part, matrices in unrolled.parts():
-        np.copyto(inside[: len(matrices)], slopes[part])
-        total = total + np.sum(np.matmul(matrices, right[: len(matrices)]), 0)
-    return np.ascontiguousarray(total.swapaxes(-1, -2)).reshape(w_shape)
+        columns = _cut(slopes[part], pieces if small else 1).swapaxes(-1, -2)
+        columns = np.ascontiguousarray(columns) if small else columns
+        sums = [np.matmul(_cut(matrix, columns.shape[2]), columns).sum((0, 2)) for matrix in matrices]
+        total = total + np.stack(sums)
+    by_tap = total.reshape(unrolled.rows, groups, w_shape[1], -1, each)
+    return np.ascontiguousarray(by_tap.transpose(1, 4, 2, 0, 3)).reshape(w_shape)
+
+
+def _pieces_of(terms: int, products: int) -> int:
+    """Return into how many equal pieces sums of products are cut to make small products, 0 where there is no such number."""
+    least = -(-terms * products // SMALL)
+    return next((n for n in range(least, terms // MUCH + 1) if terms % n == 0), 0)
+
+
+def _cut(matrix: Array, pieces: int) -> Array:
+    """Return matrices (…, rows, columns) cut between columns: (…, pieces, rows, columns / pieces)."""
+    return matrix.reshape(*matrix.shape[:-1], pieces, -1).swapaxes(-2, -3)
 
 
 def correlate_input(
@@ -174,7 +224,7 @@ def correlate_input(
         low = tuple(d * (k - 1) - p for d, k, p in zip(dilation, w.shape[2:], padding, strict=True))
         spans = zip(sizes, g.shape[2:], low, dilation, w.shape[2:], strict=True)
         high = tuple(n + d * (k - 1) - m - p for n, m, p, d, k in spans)
-        return _correlate(_framed(g, low, high), flipped(w, groups), stride, dilation, groups)
+        return _correlate(padded(g, low, high), flipped(w, groups), stride, dilation, groups)
     columns = w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:])).swapaxes(-1, -2)
     grouped = g.reshape(len(g), groups, w.shape[0] // groups, prod(g.shape[2:]))
     out = np.empty((len(g), w.shape[1] * groups, *sizes), g.dtype)
