@@ -6,12 +6,11 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from threading import Lock, get_native_id
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,20 +26,75 @@ def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
 
     NumPy releases the interpreter's lock in its loops and in linear algebra, which lets the threads run.
     """
-    if cores() < 2:
-        return first(), second()
-    with one_thread_each(), _apart(), _ALERT:
-        other = _pool().submit(copy_context().run, first)
+    helper = _helper() if cores() > 1 else None
+    if helper is None or not helper.turn.acquire(blocking=False):
+        with one_thread_each():
+            return first(), second()
+    try:
+        with one_thread_each(), _ALERT, _apart(helper):
+            helper.start(partial(copy_context().run, first))
+            try:
+                result = second()
+            finally:
+                other = helper.wait()
+    finally:
+        helper.turn.release()
+    return other, result
+
+
+class _Helper:
+    """A thread that runs a function for another thread, which meanwhile runs one of its own.
+
+    Two locks pass the turn to it and back: a queue of tasks takes longer than some tasks do.
+
+    turn: held by the thread that it works for
+    number: the system's number of the thread
+    processors: those that it may run on, as far as they were set
+    """
+
+    def __init__(self) -> None:
+        self.turn, self._start, self._end = Lock(), Lock(), Lock()
+        self._start.acquire()
+        self._end.acquire()
+        self.processors: set[int] | None = None
+        self._task: Callable[[], Any] | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+        thread = Thread(target=self._serve, name="gradcli", daemon=True)
+        thread.start()
+        self.number = thread.native_id or 0
+
+    def start(self, task: Callable[[], Any]) -> None:
+        """Begin a task; the one before must have been waited for."""
+        self._task = task
+        self._start.release()
+
+    def wait(self) -> Any:
+        """Return the task's result, or raise its error; an interrupted wait leaves it to its work, unused from then on."""
         try:
-            result = second()
-        finally:
-            other.exception()
-    return other.result(), result
+            self._end.acquire()
+        except BaseException:
+            _helper.cache_clear()
+            raise
+        result, error, self._result, self._error = self._result, self._error, None, None
+        if error is not None:
+            raise error
+        return result
+
+    def _serve(self) -> None:
+        while True:
+            self._start.acquire()
+            try:
+                self._result = self._task() if self._task else None
+            except BaseException as error:
+                self._error = error
+            self._task = None
+            self._end.release()
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
-    """Keep this thread and the other one on processors of their own, as long as the context lasts.
+def _apart(helper: _Helper) -> Iterator[None]:
+    """Keep this thread and its helper on processors of their own, as long as the context lasts.
 
     Left to itself, Linux wakes a thread where the lock was released that it waits for: on the other's processor.
     """
@@ -49,8 +103,11 @@ def _apart() -> Iterator[None]:
         yield
         return
     allowed, here = os.sched_getaffinity(0), find()
+    others = allowed - {here}
     try:
-        os.sched_setaffinity(_number(), allowed - {here})
+        if helper.processors != others:
+            os.sched_setaffinity(helper.number, others)
+            helper.processors = others
         os.sched_setaffinity(0, {here})
     except OSError:
         allowed = set()
@@ -74,24 +131,13 @@ def cores() -> int:
 
 
 @lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="gradcli")
-
-
-@lru_cache(maxsize=1)
-def _number() -> int:
-    """Return the system's number of the other thread."""
-    return _pool().submit(get_native_id).result()
-
-
-def _forget() -> None:
-    """A forked process has none of its parent's threads."""
-    _pool.cache_clear()
-    _number.cache_clear()
+def _helper() -> _Helper:
+    return _Helper()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_helper.cache_clear)
+    """A forked process has none of its parent's threads."""
 
 
 class _Setting:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from threading import Thread
-from time import sleep
-
 import numpy as np
 import pytest
 
@@ -14,7 +9,6 @@ from gradcli.autograd.blocks import LARGE, BlockWriter, fused, plain
 from gradcli.autograd.plan import NotPlannable, Tape, Traced, function_of, last_uses, needed, plan, taping
 from gradcli.autograd.runs import gathered
 from gradcli.autograd.tensor import Tensor
-from gradcli.autograd.threads import both, cores
 from gradcli.ops import arithmetic, creation, exponential, reduction, subscript
 from gradcli.ops.activation import threshold_backward
 from gradcli.ops.trigonometric import tanh_backward
@@ -184,16 +178,6 @@ def test_blocks_write_into_scratch_and_places() -> None:
     np.testing.assert_array_equal(place, z.raw)
 
 
-def test_both_gives_two_results_and_errors() -> None:
-    """Two functions run with the caller's NumPy settings; an error in either one is raised."""
-    with np.errstate(divide="raise"):
-        assert both(np.geterr, np.geterr) == (np.geterr(), np.geterr())
-    assert both(lambda: 1, lambda: 2) == (1, 2)
-    for functions in ((lambda: 1 / 0, lambda: 2), (lambda: 1, lambda: 2 / 0)):
-        with pytest.raises(ZeroDivisionError):
-            both(*functions)
-
-
 def test_runs_compute_nothing_twice() -> None:
     """x·y and y·x are one call, and so is a product with a changed sign; what is added negated is subtracted."""
     tape, x = traced(4)
@@ -216,26 +200,6 @@ def test_a_wanted_product_by_one_is_a_copy() -> None:
     one = tape.call(np.multiply, [x, np.broadcast_to(1.0, (4,))[0]], elementwise=True)
     (call,) = plain(tape.calls, [one.slot])
     assert (call.function, call.args[0].slot) == (np.positive, x.slot)
-
-
-def test_settings_of_the_process_are_given_back() -> None:
-    """Two users in turn, the second longer than the first: the switch interval is what it was in the end."""
-    before, inside = sys.getswitchinterval(), []
-
-    def look() -> None:
-        both(lambda: inside.append(sys.getswitchinterval()), lambda: sleep(0.02))
-
-    users = [Thread(target=look) for _ in range(3)]
-    for user in users:
-        user.start()
-    for user in users:
-        user.join()
-    assert sys.getswitchinterval() == before
-    assert len(inside) == 3
-    if cores() > 1:
-        assert max(inside) < before
-    if hasattr(os, "sched_getaffinity"):
-        assert len(os.sched_getaffinity(0)) == cores()
 
 
 def test_a_product_is_negated_instead_of_its_factor() -> None:

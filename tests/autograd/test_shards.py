@@ -193,7 +193,7 @@ def test_one_processor_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.usefixtures("eager")
 def test_several_threads_may_call_one_step() -> None:
-    """They wait for the second thread in turn, and each gets its own results."""
+    """Who finds the second thread busy does both halves itself, and each gets its own results."""
     compiled = step()
     expected, found = bits(compiled), []
     users = [Thread(target=lambda: found.extend(bits(compiled) for _ in range(10))) for _ in range(4)]
