@@ -163,6 +163,10 @@ def _other_factor(call: Call) -> Traced | None:
     return None
 
 
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) is Traced and one.slot == other.slot
+
+
 def _key(call: Call) -> tuple[Any, ...]:
     """Return what is the same for calls that give the same bits."""
     args = [key_of(value) for value in call.args]
@@ -170,9 +174,16 @@ def _key(call: Call) -> tuple[Any, ...]:
 
 
 def _signed(call: Call, negated: Mapping[int, Traced], known: Mapping[Any, Traced]) -> Call:
-    """Return a sum with what is added negated subtracted, and a product with a negated factor as a known one negated."""
+    """Return a call without what it negates.
+
+    What a sum adds negated is subtracted, if it is both addends doubled with the other sign, and a product with a negated
+    factor is a known one negated.
+    """
     if call.function not in (np.add, np.multiply):
         return call
+    if call.function is np.add and _same(*call.args) and call.args[0].slot in negated:
+        args = (negated[call.args[0].slot], call.dtype.type(-2))
+        return replace(call, function=np.multiply, args=args, symbol=SYMBOLS[np.multiply])
     for value, other in (call.args, call.args[::-1]):
         operand = negated.get(value.slot) if type(value) is Traced else None
         if operand is None:

@@ -194,6 +194,17 @@ def test_runs_compute_nothing_twice() -> None:
         np.testing.assert_array_equal(value.view(np.int64), expected.view(np.int64))
 
 
+def test_a_negated_value_added_to_itself_is_a_product() -> None:
+    """-x + -x is x·(-2), to the bit, and -x is not computed."""
+    tape, x = traced(4)
+    y = tape.input("y", np.array([1.0, -0.0, 0.0, np.inf]))
+    z = -(x * y) + (-x) * y
+    calls = plain(needed(tape.calls, [z.slot]), [z.slot])
+    assert [call.function for call in calls] == [np.multiply, np.multiply]
+    (found,) = function_of(calls, list(tape.inputs.values()), [z.slot])(x.raw, y.raw)
+    np.testing.assert_array_equal(found.view(np.int64), z.raw.view(np.int64))
+
+
 def test_a_wanted_product_by_one_is_a_copy() -> None:
     """Who keeps the product keeps an array of its own."""
     tape, x = traced(4)
