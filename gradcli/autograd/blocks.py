@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.autograd.memory import LINE, empty
-from gradcli.autograd.plan import SYMBOLS, Call, Traced, Writer, key_of, last_uses, needed, slots
+from gradcli.autograd.plan import SYMBOLS, Call, Traced, Writer, key_of, last_uses, needed, renamed, slots
 from gradcli.autograd.runs import gathered
 from gradcli.autograd.threads import both
 from gradcli.ops import reduction
@@ -120,7 +120,7 @@ def _without_repetitions(run: Sequence[Call], outs: Sequence[int]) -> list[Call]
     negated: dict[int, Traced] = {}
     result = []
     for call in run:
-        call = call.replaced(tuple(same.get(v.slot, v) if type(v) is Traced else v for v in call.args))
+        call = call.replaced(renamed(call.args, same))
         call = _signed(call, negated, known) if call.dtype.kind == "f" else call
         factor = _other_factor(call)
         found = known.setdefault(_key(call), call.results[0]) if factor is None else factor

@@ -1,4 +1,4 @@
-"""Lanes: an elementwise kernel taken apart into the NumPy functions that it calls.
+"""Lanes: an elementwise kernel taken apart into the NumPy functions that it calls, and a mean into a sum and a quotient.
 
 What is known call by call can be written into memory that is at hand, shared with other kernels, and done piece by piece.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from gradcli.ops import reduction
 
 if TYPE_CHECKING:
     from gradcli.autograd.plan import Traced
@@ -78,3 +80,15 @@ def taken_apart(op: Op, values: Sequence[Any]) -> Traced | None:
     except Exception:
         return None
     return result.value if type(result) is Lane else None
+
+
+SUMS = {reduction.mean_all: reduction.sum_all, reduction.mean: reduction.sum_}
+
+
+def divided(op: Op, values: Sequence[Any]) -> Traced | None:
+    """Run a mean as what it is, a sum divided by its number of terms; None for others, and where more than that is done."""
+    x, dtype = values[0], values[-1]
+    if op not in SUMS or dtype is not None or x.dtype.kind not in "fc" or x.dtype.itemsize <= 2:
+        return None
+    terms = x.dtype.type(reduction.count(x.shape, values[1] if op is reduction.mean else None))
+    return x.tape.call(np.divide, [x.tape.run(SUMS[op], values), terms], elementwise=True)  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from gradcli.autograd.lanes import taken_apart
+from gradcli.autograd.lanes import divided, taken_apart
 from gradcli.ops import _random, operators
 from gradcli.ops._op import TAPE, Op
 
@@ -111,7 +111,7 @@ class Call:
     shape, dtype: the first result's
     op: whose kernel it is, if one's
     results: the values that it made in the first evaluation
-    into: which argument's array a function of NumPy writes to (autograd.reuse)
+    into: which argument's array the function writes to (autograd.reuse)
     """
 
     function: Callable[..., Any]
@@ -168,7 +168,7 @@ class Tape:
         """Run an op; on constants alone it is folded, else written down."""
         if not any(map(_is_traced, values)):
             return op.run(values)
-        apart = taken_apart(op, values) if op.elementwise else None
+        apart = taken_apart(op, values) if op.elementwise else divided(op, values)
         return self.call(_kernel(op), list(values), op.elementwise, op) if apart is None else apart
 
     def call(
@@ -245,12 +245,13 @@ def plan(tape: Tape, wanted: Sequence[int], later: Collection[int] = ()) -> Call
     from gradcli.autograd.batches import batched
     from gradcli.autograd.blocks import fused
     from gradcli.autograd.joins import joined
-    from gradcli.autograd.reuse import reused
+    from gradcli.autograd.reuse import reused, uncopied
     from gradcli.autograd.shards import sharded
     from gradcli.autograd.totals import totalled
 
     calls: Sequence[Call] = tape.calls
-    for rewritten in (needed, joined, totalled, batched, needed, reused, partial(sharded, later=later), fused, bared):
+    passes = (needed, joined, totalled, batched, needed, uncopied, reused, partial(sharded, later=later), fused, bared)
+    for rewritten in passes:
         calls = rewritten(calls, wanted)
     return function_of(calls, list(tape.inputs.values()), wanted)
 
@@ -287,6 +288,13 @@ def slots(value: Any) -> Iterator[int]:
     elif type(value) in (list, tuple):
         for item in value:
             yield from slots(item)
+
+
+def renamed(value: Any, same: Mapping[int, Traced]) -> Any:
+    """Return an argument with other values in place of those in some slots."""
+    if type(value) is Traced:
+        return same.get(value.slot, value)
+    return type(value)(renamed(item, same) for item in value) if type(value) in (list, tuple) else value
 
 
 class Writer:

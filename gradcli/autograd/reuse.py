@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.autograd.plan import Call, Traced
+from gradcli.autograd.plan import Call, Traced, renamed
 from gradcli.autograd.uses import Uses
-from gradcli.ops import convolution, product, softmax, views
+from gradcli.ops import convolution, expansion, product, softmax, views
 
 SMALL = 1 << 12
 """Elements below which a new array costs no more than an old one."""
@@ -22,18 +22,43 @@ SAME = frozenset({views.view, views._unsafe_view, views._reshape_alias})
 """Ops whose result is their operand's array in another shape."""
 
 
+def uncopied(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
+    """Return the calls without copies and views that are like their argument and that nobody keeps."""
+    kept, same = set(wanted), dict[int, Traced]()
+    result = []
+    for call in calls:
+        call = call.replaced(renamed(call.args, same)) if same else call
+        if _is_its_argument(call) and kept.isdisjoint(call.outs):
+            same[call.outs[0]] = call.args[0]
+        else:
+            result.append(call)
+    return result
+
+
+def _is_its_argument(call: Call) -> bool:
+    """Return whether a call gives the elements of its argument in the same places."""
+    alike = call.function is np.positive or call.op in SAME or call.op is expansion.expand
+    return alike and _is_like(call.args[0], call.results[0])
+
+
 def reused(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
     """Return the calls, those that can write into an operand with its number in `into`."""
     uses = Uses(calls, wanted)
-    return [replace(call, into=_operand(call, uses)) if isinstance(call.function, np.ufunc) else call for call in calls]
+    return [_overwriting(call, uses) for call in calls]
 
 
-def _operand(call: Call, uses: Uses) -> int | None:
-    """Return which operand's array a call may overwrite, if one."""
+def _overwriting(call: Call, uses: Uses) -> Call:
+    """Return a call that writes into an operand whose array it may overwrite, if there is one."""
+    if isinstance(call.function, np.ufunc):
+        function, operands = call.function, call.args
+    elif call.function in softmax.OVERWRITING:
+        function, operands = softmax.OVERWRITING[call.function], call.args[:1]
+    else:
+        return call
     result = call.results[0]
-    if result.size < SMALL:
-        return None
-    return next((at for at, value in enumerate(call.args) if _is_like(value, result) and _is_free(value, uses)), None)
+    free = (at for at, value in enumerate(operands) if _is_like(value, result) and _is_free(value, uses))
+    into = next(free, None) if result.size >= SMALL else None
+    return call if into is None else replace(call, function=function, into=into)
 
 
 def _is_like(value: Any, result: Traced) -> bool:

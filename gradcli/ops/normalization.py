@@ -144,19 +144,18 @@ def _layer_norm_backward(
     g, values = _rows(dy, normalized_shape), _rows(x, normalized_shape)
     xh = values - mean.reshape(-1, 1)
     xh *= r.reshape(-1, 1)
-    return (
-        _standardized_back(g, xh, r, weight).reshape(x.shape) if needs[0] else None,
-        np.einsum("ri,ri->i", g, xh).reshape(normalized_shape) if needs[1] else None,
-        np.sum(g, 0).reshape(normalized_shape) if needs[2] else None,
-    )
+    dw = np.einsum("ri,ri->i", g, xh).reshape(normalized_shape) if needs[1] else None
+    db = np.sum(g, 0).reshape(normalized_shape) if needs[2] else None
+    return _standardized_back(g, xh, r, weight).reshape(x.shape) if needs[0] else None, dw, db
 
 
 def _standardized_back(g: Any, xh: Any, r: Any, weight: Any) -> Any:
-    """Return r times the rows of g · weight without their parts along constants and along xh."""
+    """Return r times the rows of g · weight without their parts along constants and along xh, which is overwritten."""
     a = g.copy() if weight is None else g * weight.reshape(-1)
     shift, tilt = _row_means(a), np.vecdot(a, xh)[:, None] / max(a.shape[1], 1)
     a -= shift
-    a -= xh * tilt
+    xh *= tilt
+    a -= xh
     a *= r.reshape(-1, 1)
     return a
 

@@ -24,10 +24,14 @@ def axis_of(x: Any, dim: int) -> int | None:
 
 
 def _softmax(x: Any, dim: int) -> Any:
+    return _softmax_into(x, dim, None)
+
+
+def _softmax_into(x: Any, dim: int, out: Any) -> Any:
     axis = axis_of(x, dim)
     if axis is None:
         return np.exp(x - x)
-    e = np.subtract(x, np.max(x, axis, keepdims=True, initial=-np.inf), order="C")
+    e = np.subtract(x, np.max(x, axis, keepdims=True, initial=-np.inf), out=out, order="C")
     np.exp(e, out=e)
     return np.divide(e, _summed(e, axis), out=e)
 
@@ -66,8 +70,16 @@ def _sum(x: Any, dim: int) -> Any:
 
 
 def _softmax_backward_data(dy: Any, y: Any, dim: int) -> Any:
-    d = np.asarray(np.subtract(dy, _products_summed(dy, y, axis_of(y, dim)), order="C"))
+    return _softmax_backward_into(dy, y, dim, None)
+
+
+def _softmax_backward_into(dy: Any, y: Any, dim: int, out: Any) -> Any:
+    d = np.asarray(np.subtract(dy, _products_summed(dy, y, axis_of(y, dim)), out=out, order="C"))
     return np.multiply(d, y, out=d)
+
+
+OVERWRITING = {_softmax: _softmax_into, _softmax_backward_data: _softmax_backward_into}
+"""Kernels and the same with an array `out` for the result, which may be their first argument."""
 
 
 def _softmax_curvature(g: Any, dy: Any, y: Any, dim: int) -> Any:

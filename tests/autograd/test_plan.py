@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -192,6 +194,19 @@ def test_runs_compute_nothing_twice() -> None:
     found = function_of(calls, list(tape.inputs.values()), wanted)(x.raw, y.raw)
     for value, expected in zip(found, (a.raw, b.raw), strict=True):
         np.testing.assert_array_equal(value.view(np.int64), expected.view(np.int64))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("dim", [(), (None,), ((0,),), ((0, 1), True)])
+def test_a_mean_is_a_sum_and_a_quotient(dim: tuple[Any, ...], dtype: Any) -> None:
+    """It has the same bits; half precision is summed in single, which only the mean itself does."""
+    x = np.random.default_rng(0).standard_normal((5, 7)).astype(dtype)
+    tape = Tape()
+    mean = (reduction.mean if dim else reduction.mean_all)(tape.input("x", x), *dim)
+    expected = (reduction.mean if dim else reduction.mean_all)(x, *dim)
+    assert (mean.raw.dtype, mean.raw.tobytes()) == (expected.dtype, expected.tobytes())
+    functions = [call.function for call in tape.calls]
+    assert len(functions) == 1 if dtype is np.float16 else functions[1:] == [np.divide]
 
 
 def test_a_negated_value_added_to_itself_is_a_product() -> None:

@@ -1,4 +1,4 @@
-"""Reuse: results written where an operand was, and never where somebody still looks."""
+"""Reuse: results written where an operand was, and never where somebody still looks; copies that nobody keeps, not made."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 
 import gradcli
 from gradcli.autograd.plan import Tape, Traced, function_of, needed
-from gradcli.autograd.reuse import SMALL, reused
-from gradcli.ops import exponential, product, views
+from gradcli.autograd.reuse import SMALL, reused, uncopied
+from gradcli.ops import arithmetic, expansion, exponential, joining, product, softmax, views
+from tests.autograd.passes import rewritten
 
 SIDE = int(SMALL**0.5)
 
@@ -69,3 +70,37 @@ def test_inputs_of_a_plan_are_never_changed() -> None:
     first = [step(x=given)["x"].grad.copy() for _ in range(2)]
     np.testing.assert_array_equal(given, x)
     np.testing.assert_array_equal(*first)
+
+
+def test_a_softmax_and_its_slope_are_written_over_what_they_are_computed_from() -> None:
+    """A softmax over its argument, its slope over the slope of the result, never over the result."""
+    x = traced()
+    y = softmax.softmax_op(exponential.exp(x), 1)
+    assert into(y) == [None, 0]
+    x = traced()
+    y = softmax.softmax_op(x, 1)
+    assert into(softmax.softmax_backward_data(exponential.exp(y), y, 1)) == [None, None, 0]
+    x = traced()
+    assert into(softmax.softmax_backward_data(x, softmax.softmax_op(x, 1), 1)) == [None, None]
+
+
+def test_copies_and_views_that_are_like_their_argument_are_not_made() -> None:
+    """x¹, a view of the same sizes and an expansion to them, also as items of a list."""
+    x = traced()
+    y = expansion.expand(views.view(arithmetic.pow_number(x, 1.0), x.shape), x.shape)
+    z = joining.cat([y, -y], 0)
+    calls, values = rewritten(uncopied, x.tape, [z.slot])
+    assert [call.function for call in calls] == [np.negative, z.tape.calls[-1].function]
+    for before, after in values:
+        np.testing.assert_array_equal(before, after)
+
+
+def test_copies_that_are_kept_or_lie_otherwise_are_made() -> None:
+    """Who keeps x¹ keeps an array of its own; x¹ of every second column has no gaps."""
+    x = traced()
+    y = arithmetic.pow_number(x, 1.0)
+    calls, _ = rewritten(uncopied, x.tape, [y.slot])
+    assert [call.function for call in calls] == [np.positive]
+    columns = traced()[:, ::2]
+    calls, _ = rewritten(uncopied, columns.tape, [exponential.exp(arithmetic.pow_number(columns, 1.0)).slot])
+    assert np.positive in [call.function for call in calls]
