@@ -76,7 +76,7 @@ class _Unrolled:
             kernel, out = (1, *kernel[1:]), ((self.rows - 1) * dilation[0] + out[0], *out[1:])
         self.together = 1 if size >= MANY else _divisor(len(x), -(-MANY // size))
         found = windows(x, kernel, out, stride, dilation).reshape(-1, self.together, x.shape[1], *kernel, *out)
-        self._view = np.moveaxis(found, 1, 2 + len(kernel))
+        self._view = _moved_back(found, 2 + len(kernel))
         taps, columns = each * prod(kernel), self.together * prod(out)
         if self._view.flags.c_contiguous:
             self.step, self._space = len(found), self._view
@@ -104,12 +104,21 @@ class _Unrolled:
         """Return a batch (n, channels, *out) as it goes with the matrices: (items, groups, each, windows)."""
         each = x.shape[1] // groups
         grouped = x.reshape(len(x) // self.together, self.together, groups, each, -1)
-        return np.moveaxis(grouped, 1, 3).reshape(len(grouped), groups, each, -1)
+        return _moved_back(grouped, 3).reshape(len(grouped), groups, each, -1)
 
     def batch(self, items: Array, out: Sizes) -> Array:
         """Return what `items` was made from."""
-        apart = items.reshape(*items.shape[:3], self.together, -1)
-        return np.ascontiguousarray(np.moveaxis(apart, 3, 1)).reshape(len(items) * self.together, -1, *out)
+        if self.together > 1:
+            apart = items.reshape(*items.shape[:3], self.together, -1)
+            items = np.ascontiguousarray(np.moveaxis(apart, 3, 1))
+        return items.reshape(len(items) * self.together, -1, *out)
+
+
+def _moved_back(x: Array, to: int) -> Array:
+    """Return x with its dimension 1 moved behind the following ones, to this place."""
+    if x.shape[1] == 1:
+        return x.reshape(*x.shape[:1], *x.shape[2 : to + 1], 1, *x.shape[to + 1 :])
+    return np.moveaxis(x, 1, to)
 
 
 def _divisor(number: int, least: int) -> int:
@@ -167,7 +176,7 @@ def _by_rows(
     item, group, row, tap, column = across.strides
     shape = (step, groups, out[0], prod(w.shape[1:]), across.shape[-1])
     matrices = as_strided(across, shape, (item, group, row * stride[0], tap, column), writeable=False)
-    weights = np.moveaxis(w.reshape(groups, 1, each, channels, w.shape[2], -1), 3, 4).reshape(groups, 1, each, -1)
+    weights = w.reshape(groups, 1, each, channels, w.shape[2], -1).swapaxes(3, 4).reshape(groups, 1, each, -1)
     weights = np.ascontiguousarray(weights.swapaxes(-1, -2)).swapaxes(-1, -2)
     result = np.empty((len(x), groups, each, prod(out)), x.dtype)
     rows = result.reshape(*result.shape[:3], out[0], -1).swapaxes(2, 3)

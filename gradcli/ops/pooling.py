@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -69,18 +70,28 @@ def _best_taps(elements: Any, best: Any, dtype: Any) -> Any:
     return taps
 
 
-def _places(taps: Any, sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Any:
-    """Return the place in the flattened plane of each window's tap."""
+def _places(taps: Any, *settings: Shape) -> Any:
+    """Return the place in the flattened plane of each window's tap; `settings` are those of `_window_places`."""
+    within, corner = _window_places(taps.shape[taps.ndim - len(settings[0]) :], *settings)
+    places = np.take(within, taps)
+    places += corner
+    return places
+
+
+@lru_cache(maxsize=64)
+def _window_places(
+    out: Shape, sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
+) -> tuple[Any, Any]:  # fmt: skip
+    """Return the place in the flattened plane of each tap of a window at the origin, and of each window's corner."""
     steps = [prod(sizes[dim + 1 :]) for dim in range(len(sizes))]
-    within = sum(np.indices(kernel)[dim] * d * step for dim, (d, step) in enumerate(zip(dilation, steps, strict=True)))
-    out = taps.shape[taps.ndim - len(sizes) :]
-    corner = sum(
+    within: Any = sum(np.indices(kernel)[dim] * d * step for dim, (d, step) in enumerate(zip(dilation, steps, strict=True)))
+    corner: Any = sum(
         (np.arange(n) * s - p).reshape((n,) + (1,) * (len(out) - dim - 1)) * step
         for dim, (n, s, p, step) in enumerate(zip(out, stride, padding, steps, strict=True))
     )
-    places = np.take(np.asarray(within), taps)
-    places += corner
-    return places
+    within.setflags(write=False)
+    corner.setflags(write=False)
+    return within, corner
 
 
 def _max_pool(name: str, x: Any, *settings: Any) -> tuple[Any, Any]:
