@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
@@ -17,9 +16,6 @@ import numpy as np
 
 T = TypeVar("T")
 
-LOOKS = 5e-6
-"""Seconds after which a thread looks again for the interpreter's lock."""
-
 
 def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
     """Return the results of two functions, run at the same time where there are two cores.
@@ -31,7 +27,7 @@ def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
         with one_thread_each():
             return first(), second()
     try:
-        with one_thread_each(), _ALERT, _apart(helper):
+        with one_thread_each(), _apart(helper):
             helper.start(partial(copy_context().run, first))
             try:
                 result = second()
@@ -159,13 +155,6 @@ class _Setting:
             self._users -= 1
             if not self._users:
                 self._set(self._before)
-
-
-_ALERT = _Setting(sys.getswitchinterval, sys.setswitchinterval, LOOKS)
-"""A thread that waits for the interpreter's lock looks for it every few microseconds.
-
-The lock is held for less than that between NumPy's loops; to be woken when it is released takes ten times as long.
-"""
 
 
 def one_thread_each() -> AbstractContextManager[None]:
