@@ -166,7 +166,7 @@ class Compiled:
     def _plan(self, arrays: Mapping[str, Any]) -> Planned | None:
         """Return the plan for arrays like these, made at the first call with such ones; None where there can be none."""
         planning, plans = self._planning, self._plans
-        key = planning.signature(arrays)
+        key = planning.signature(arrays) if arrays else ()
         if key not in plans:
             if len(plans) >= MOST_PLANS:
                 plans.pop(next(iter(plans)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import lru_cache, reduce
 from math import prod
 from operator import add
 from typing import Any
@@ -91,7 +91,7 @@ def _fuse(run: Sequence[Call], outs: Sequence[int], threads: bool) -> Call:
     body = plain([call.replaced(tuple(map(scalar, call.args))) for call in run], outs)
     totals = [call.outs[0] for call in body if _is_total(call)]
     arrays = {call.outs[0]: call.dtype for call in run if call.outs[0] in outs and call.outs[0] not in totals}
-    blocks = Blocks(body, list(inputs), arrays, totals, threads)
+    blocks = Blocks(body, list(inputs.values()), arrays, totals, threads)
     made = {result.slot: result for call in run for result in call.results}
     given = (*arrays, *totals)
     return Call(blocks, tuple(inputs.values()), given, True, results=tuple(made[slot] for slot in given))
@@ -199,44 +199,41 @@ def _signed(call: Call, negated: Mapping[int, Traced], known: Mapping[Any, Trace
 class Blocks:
     """A run of calls as one function, which works block by block; it gives arrays, then sums of all elements.
 
-    inputs: the slots that the function takes
+    inputs: the values that the function takes
     arrays: the slots of its arrays, and their dtypes
     totals: the slots of its sums
     threads: whether two threads take blocks in turn; sums are added in the order of the blocks all the same
     """
 
     def __init__(
-        self, run: Sequence[Call], inputs: Sequence[int], arrays: Mapping[int, Any], totals: Sequence[int], threads: bool
+        self, run: Sequence[Call], inputs: Sequence[Traced], arrays: Mapping[int, Any], totals: Sequence[int], threads: bool
     ) -> None:  # fmt: skip
         writer = BlockWriter(run, list(arrays), totals)
-        self._function = writer.function(inputs)
+        self._function = writer.function([value.slot for value in inputs])
         self._dtypes, self._scratch, self._threads = list(arrays.values()), writer.scratch, threads
+        self._is_array = [not _is_number(value) for value in inputs] + [True] * len(arrays)
         widest = max(np.dtype(dtype).itemsize for dtype in (*self._dtypes, *writer.scratch, np.int8))
         self.block = max(1024, BLOCK_BYTES // widest)
 
     def __call__(self, *values: Any, into: Sequence[Any] | None = None) -> tuple[Any, ...]:
         """Return the results for these arrays and numbers; what `into` has None for is a new array."""
-        shape = next(v.shape for v in values if isinstance(v, np.ndarray) and v.ndim)
-        size = prod(shape)
+        shape = values[self._is_array.index(True)].shape
         given = (into or [None] * len(self._dtypes))[: len(self._dtypes)]
         outs = [_place(place, shape, dtype) for place, dtype in zip(given, self._dtypes, strict=True)]
-        flat = [v.reshape(-1) if isinstance(v, np.ndarray) and v.ndim else v for v in values]
-        places = [o.reshape(-1) for o in outs]
-
-        length = _even_length(size, self.block)
-        sums: list[Any] = [()] * -(-size // length)
-        blocks = iter(range(len(sums)))
+        flat = [v.reshape(-1) if is_array else v for v, is_array in zip((*values, *outs), self._is_array, strict=True)]
+        pieces = _pieces(prod(shape), self.block)
+        sums: list[Any] = [()] * len(pieces)
+        blocks = iter(enumerate(pieces))
 
         def work() -> None:
-            scratch = [empty((length,), dtype) for dtype in self._scratch]
-            for number in blocks:
-                piece = slice(number * length, min((number + 1) * length, size))
-                parts = [v[piece] if isinstance(v, np.ndarray) and v.ndim else v for v in flat]
+            scratch = [empty((pieces[0].stop,), dtype) for dtype in self._scratch]
+            for number, piece in blocks:
+                parts = [v[piece] if is_array else v for v, is_array in zip(flat, self._is_array, strict=True)]
                 space = [s[: piece.stop - piece.start] for s in scratch]
-                sums[number] = self._function(*parts, *[o[piece] for o in places], *space)
+                sums[number] = self._function(*parts, *space)
 
         if self._threads:
-            both(work, work)
+            both(work, work, products=False)
         else:
             work()
         for place, out in zip(given, outs, strict=True):
@@ -245,9 +242,11 @@ class Blocks:
         return (*outs, *(reduce(add, numbers) for numbers in zip(*sums, strict=True)))
 
 
-def _even_length(size: int, most: int) -> int:
-    """Return the length of equal blocks of at most so many elements, in whole cache lines."""
-    return -(-size // -(-size // most) // LINE) * LINE
+@lru_cache(maxsize=64)
+def _pieces(size: int, most: int) -> list[slice]:
+    """Return where equal blocks of at most so many elements lie, which are whole cache lines."""
+    length = -(-size // -(-size // most) // LINE) * LINE
+    return [slice(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def _place(place: Any, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import addressof, c_char
 from math import prod
 from typing import Any
 
@@ -15,7 +16,7 @@ LINE = 64
 def empty(shape: Sequence[int], dtype: Any) -> Any:
     """Return an array without values in order, whose first element is aligned to a cache line."""
     memory = np.empty(prod(shape) * np.dtype(dtype).itemsize + LINE, np.uint8)
-    return np.ndarray(shape, dtype, memory, -memory.__array_interface__["data"][0] % LINE)
+    return np.ndarray(shape, dtype, memory, -addressof(c_char.from_buffer(memory)) % LINE)
 
 
 def aligned(x: Any) -> Any:

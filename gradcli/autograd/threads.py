@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,24 +17,34 @@ import numpy as np
 T = TypeVar("T")
 
 
-def both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+def both(first: Callable[[], T], second: Callable[[], T], *, products: bool = True) -> tuple[T, T]:
     """Return the results of two functions, run at the same time where there are two cores.
 
-    NumPy releases the interpreter's lock in its loops and in linear algebra, which lets the threads run.
+    NumPy releases the interpreter's lock in its loops and in linear algebra, which lets the threads run. Without
+    `products`, there is no linear algebra in them.
     """
     helper = _helper() if cores() > 1 else None
-    if helper is None or not helper.turn.acquire(blocking=False):
-        with one_thread_each():
+    with one_thread_each() if products else nullcontext():
+        if helper is None or not helper.turn.acquire(blocking=False):
             return first(), second()
+        try:
+            return _at_once(helper, first, second)
+        finally:
+            helper.turn.release()
+
+
+def _at_once(helper: _Helper, first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+    """Return the results of two functions, the first one run by the helper."""
+    allowed = _keep_apart(helper)
     try:
-        with one_thread_each(), _apart(helper):
-            helper.start(partial(copy_context().run, first))
-            try:
-                result = second()
-            finally:
-                other = helper.wait()
+        helper.start(partial(copy_context().run, first))
+        try:
+            result = second()
+        finally:
+            other = helper.wait()
     finally:
-        helper.turn.release()
+        if allowed:
+            os.sched_setaffinity(0, allowed)
     return other, result
 
 
@@ -88,16 +98,14 @@ class _Helper:
             self._end.release()
 
 
-@contextmanager
-def _apart(helper: _Helper) -> Iterator[None]:
-    """Keep this thread and its helper on processors of their own, as long as the context lasts.
+def _keep_apart(helper: _Helper) -> set[int]:
+    """Keep this thread and its helper on processors of their own; return those on which this one was allowed before.
 
     Left to itself, Linux wakes a thread where the lock was released that it waits for: on the other's processor.
     """
     find = _processor()
     if find is None:
-        yield
-        return
+        return set()
     allowed, here = os.sched_getaffinity(0), find()
     others = allowed - {here}
     try:
@@ -106,12 +114,8 @@ def _apart(helper: _Helper) -> Iterator[None]:
             helper.processors = others
         os.sched_setaffinity(0, {here})
     except OSError:
-        allowed = set()
-    try:
-        yield
-    finally:
-        if allowed:
-            os.sched_setaffinity(0, allowed)
+        return set()
+    return allowed
 
 
 @lru_cache(maxsize=1)

@@ -49,7 +49,7 @@ class Planned:
     Raises NotPlannable where the graph's way depends on values, and SpecError where its first evaluation fails.
     """
 
-    __slots__ = ("_program", "_templates", "_wanted", "graph", "inputs", "made", "steps")
+    __slots__ = ("_program", "_templates", "_values", "_wanted", "graph", "inputs", "made", "steps")
 
     def __init__(self, graph: Graph, arrays: Mapping[str, Any], limits: Limits | None) -> None:
         keep_pages()
@@ -62,6 +62,7 @@ class Planned:
         now = {slot for value in (*self._gradients(), *self._step_values()) for slot in _wanted(value)}
         self._wanted = sorted(now.union(slot for value in self._templates.values() for slot in _wanted(value)))
         self.inputs = {name: self._start(first, name) for name in tape.inputs}
+        self._values = [_bare(start) for start in self.inputs.values()]
         self._program: Callable[..., tuple[Any, ...]] = plan(tape, self._wanted, set(self._wanted) - now)
         tape.forget()
 
@@ -82,17 +83,22 @@ class Planned:
 
     def __call__(self, arrays: Mapping[str, Any]) -> Evaluation:
         """Evaluate with these arrays in place of inputs and parameters."""
-        values = [arrays.get(name, start) for name, start in self.inputs.items()]
+        values = [_bare(arrays.get(name, start)) for name, start in self.inputs.items()] if arrays else self._values
         token = DEFAULT.set(self.graph.dtype)
         try:
             with np.errstate(all="ignore"):
-                found = self._program(*(v[()] if v.ndim == 0 else v for v in values))
+                found = self._program(*values)
         finally:
             DEFAULT.reset(token)
         numbers = dict(zip(self._wanted, found, strict=True))
         slots = LazySlots(self.graph, self._templates, numbers)
         steps = [StepResult(s.step, [_number(v, numbers) for v in s.v], _grads(s, numbers)) for s in self.steps]
         return Evaluation(self.graph, slots, self.made, steps)  # type: ignore[arg-type]
+
+
+def _bare(x: Any) -> Any:
+    """Return an array without dimensions as a number."""
+    return x[()] if x.ndim == 0 else x
 
 
 class LazySlots(Sequence[Any]):
