@@ -23,12 +23,13 @@ SAME = frozenset({views.view, views._unsafe_view, views._reshape_alias})
 
 
 def uncopied(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
-    """Return the calls without copies and views that are like their argument and that nobody keeps."""
+    """Return the calls without views that are like their argument, and without copies of which nobody keeps anything."""
     kept, same = set(wanted), dict[int, Traced]()
+    seen = {slot for call in calls if not _is_new(call) for slot in call.read()} | kept
     result = []
     for call in calls:
         call = call.replaced(renamed(call.args, same)) if same else call
-        if _is_its_argument(call) and kept.isdisjoint(call.outs):
+        if _is_its_argument(call) and (seen if call.function is np.positive else kept).isdisjoint(call.outs):
             same[call.outs[0]] = call.args[0]
         else:
             result.append(call)
@@ -39,6 +40,11 @@ def _is_its_argument(call: Call) -> bool:
     """Return whether a call gives the elements of its argument in the same places."""
     alike = call.function is np.positive or call.op in SAME or call.op is expansion.expand
     return alike and _is_like(call.args[0], call.results[0])
+
+
+def _is_new(call: Call) -> bool:
+    """Return whether a call's result is an array of its own."""
+    return isinstance(call.function, np.ufunc) or call.op in NEW
 
 
 def reused(calls: Sequence[Call], wanted: Sequence[int]) -> list[Call]:
@@ -71,4 +77,4 @@ def _is_free(value: Traced, uses: Uses) -> bool:
     maker = uses.made_by(value) if uses.once(value) else None
     while maker is not None and maker.op in SAME:
         maker = uses.made_by(maker.args[0]) if uses.once(maker.args[0]) else None
-    return maker is not None and (isinstance(maker.function, np.ufunc) or maker.op in NEW)
+    return maker is not None and _is_new(maker)

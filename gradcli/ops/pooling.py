@@ -78,7 +78,7 @@ def _places(taps: Any, *settings: Shape) -> Any:
     return places
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _window_places(
     out: Shape, sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
 ) -> tuple[Any, Any]:  # fmt: skip
