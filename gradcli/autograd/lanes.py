@@ -83,6 +83,7 @@ def taken_apart(op: Op, values: Sequence[Any]) -> Traced | None:
 
 
 SUMS = {reduction.mean_all: reduction.sum_all, reduction.mean: reduction.sum_}
+"""Means, and the sums that they are quotients of."""
 
 
 def divided(op: Op, values: Sequence[Any]) -> Traced | None:

@@ -1,4 +1,7 @@
-"""Reuse: NumPy's functions write their result where an operand was that nobody else reads, so that no memory is touched anew."""
+"""Reuse: results are written where an operand was that nobody else reads, and copies that nobody keeps are not made.
+
+Memory that is touched anew is fetched into the cache; what was read just now is there.
+"""
 
 from __future__ import annotations
 

@@ -202,13 +202,13 @@ def correlate_weight(
     x = padded(x, padding, tuple(u - n - p for u, n, p in zip(used, x.shape[2:], padding, strict=True)))
     unrolled = _Unrolled(x, w_shape[2:], g.shape[2:], stride, dilation, groups)
     slopes, each = unrolled.items(g, groups), w_shape[0] // groups
-    pieces = _pieces_of(slopes.shape[3], prod(w_shape[1:]) // unrolled.rows * each)
-    small = pieces > 0 and each >= FEW and prod(w_shape[1:]) >= MUCH
+    shared = each >= FEW and prod(w_shape[1:]) >= MUCH
+    pieces = _pieces_of(slopes.shape[3], prod(w_shape[1:]) // unrolled.rows * each) if shared else 0
     total: Any = 0
     for part, matrices in unrolled.parts():
-        columns = _cut(slopes[part], pieces if small else 1).swapaxes(-1, -2)
-        columns = np.ascontiguousarray(columns) if small else columns
-        sums = [np.matmul(_cut(matrix, columns.shape[2]), columns).sum((0, 2)) for matrix in matrices]
+        columns = _cut(slopes[part], pieces or 1).swapaxes(-1, -2)
+        columns = np.ascontiguousarray(columns) if pieces else columns
+        sums = [np.matmul(_cut(matrix, pieces or 1), columns).sum((0, 2)) for matrix in matrices]
         total = total + np.stack(sums)
     by_tap = total.reshape(unrolled.rows, groups, w_shape[1], -1, each)
     return np.ascontiguousarray(by_tap.transpose(1, 4, 2, 0, 3)).reshape(w_shape)

@@ -70,7 +70,7 @@ def test_who_finds_the_second_thread_busy_does_both_halves() -> None:
 
 
 @two
-def test_an_interrupted_wait_leaves_the_second_thread_to_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_wait_leaves_the_second_thread_to_its_work() -> None:
     """Another one is there for those who come after; the old one's result goes to nobody."""
     go, left = Event(), threads._helper()
     wait, left._end = left._end, Interrupted()
